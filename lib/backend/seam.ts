@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Clock } from '../clock.ts'
+
+/**
+ * The seam is the system call: each operation is one request to the kernel (or to what stands in for it) and
+ * answers what the kernel would, a number `>= 0` or `-errno`. No operation throws, retries, waits without being
+ * told to, or knows what a migration is. States and flags are the numbers of `vfio.h`.
+ */
+export type Answer = number
+
+/** `'opened'`: the device's life began with us. `'lent'`: another process drives it and passed us its fd. */
+export type Origin = 'opened' | 'lent'
+
+/** How the fd was had: by /dev/vfio/devices/vfioN and /dev/iommu, by /dev/vfio/N and a container, or by being given it. */
+export type Via = 'cdev' | 'group' | 'fd' | 'backend'
+
+/** One device behind the seam. The mock is one; the addon makes another. */
+export interface DeviceBackend {
+  /** What messages call the device: its PCI address, mdev UUID, or `fd:N`. */
+  readonly name: string
+  /** The bound driver's directory name, for instance `mlx5_vfio_pci`; undefined where it cannot be known. */
+  readonly driver: string | undefined
+  readonly origin: Origin
+  readonly via: Via
+  readonly clock: Clock
+  readonly calls: DeviceCalls
+}
+
+/**
+ * The calls on a device fd. `setStates`, `getState`, the features, regions and `precopyInfo` run one after another
+ * in the device's control lane; `reset` runs beside them so that it can overtake a call that hangs.
+ */
+export interface DeviceCalls {
+  /** VFIO_DEVICE_GET_INFO. */
+  deviceInfo(): Promise<DeviceInfoAnswer>
+  /** VFIO_DEVICE_GET_REGION_INFO with its capability chain. */
+  regionInfo(index: number): Promise<RegionInfoAnswer>
+  /** pread(2) of `length` bytes at the fd offset `offset`, one access of `width` bytes after another. */
+  regionRead(offset: number, length: number, width: number): Promise<DataAnswer>
+  /** pwrite(2), likewise. Answers the number of bytes written. */
+  regionWrite(offset: number, data: Uint8Array, width: number): Promise<Answer>
+  /** VFIO_DEVICE_FEATURE with PROBE: 0 when `feature` exists and offers `operations` (GET 0x10000, SET 0x20000). */
+  probe(feature: number, operations: number): Promise<Answer>
+  /** VFIO_DEVICE_FEATURE_MIGRATION: the flags STOP_COPY 1, P2P 2, PRE_COPY 4. */
+  migrationFlags(): Promise<Answer>
+  /** VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE, GET: the state's number. */
+  getState(): Promise<Answer>
+  /**
+   * VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE, SET for each state in turn, without returning here in between; stops at
+   * the first that fails.
+   */
+  setStates(states: readonly number[]): Promise<ArcsAnswer>
+  /** VFIO_DEVICE_FEATURE_MIG_DATA_SIZE: bytes. */
+  dataSize(): Promise<Answer>
+  /** VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2: a one-way opt-in, kept until the last close of the device. */
+  optInPrecopyInfoV2(): Promise<Answer>
+  /** VFIO_DEVICE_FEATURE_DMA_LOGGING_START; `ranges` is iova, length, iova, length… Answers the page size chosen. */
+  dmaLoggingStart(pageSize: number, ranges: BigUint64Array): Promise<Answer>
+  /** VFIO_DEVICE_FEATURE_DMA_LOGGING_STOP. */
+  dmaLoggingStop(): Promise<Answer>
+  /** VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT: one bit a page, LSB first, in words of 64. */
+  dmaLoggingReport(iova: bigint, length: bigint, pageSize: number): Promise<BitmapAnswer>
+  /** VFIO_DEVICE_RESET, in a thread of its own. */
+  reset(): Promise<Answer>
+  /** The numbers of the fds that make the device usable; they stay ours. */
+  fds(): DeviceFds
+  /** Closes every fd of the device when the calls in the kernel have returned; sessions end with it. Idempotent. */
+  close(): Promise<void>
+}
+
+/**
+ * The calls on one data_fd. `read` and `write` run in the session's data lane, `precopyInfo` in the control lane of
+ * its device.
+ */
+export interface SessionCalls {
+  /**
+   * read(2) of at most `maxBytes` on the non-blocking fd. EAGAIN is waited for in poll(2) without limit. Where the
+   * device has nothing now (ENOMSG, or 0), it is polled for up to `waitMs` and asked once more.
+   * A cancelled read answers -ECANCELED.
+   */
+  read(maxBytes: number, waitMs: number): Promise<ReadAnswer>
+  /** write(2) until everything is taken. `result` is the bytes taken, or -errno of the call that failed. */
+  write(data: Uint8Array): Promise<Answer>
+  /** VFIO_MIG_GET_PRECOPY_INFO. */
+  precopyInfo(): Promise<PrecopyInfoAnswer>
+  /** Wakes a waiting read and closes the fd when the call in the kernel has returned. Idempotent. */
+  close(): Promise<void>
+}
+
+/** What `setStates` did. */
+export interface ArcsAnswer {
+  /** 0, or -errno of the SET that failed. */
+  readonly result: Answer
+  /** How many SETs succeeded. */
+  readonly done: number
+  /** Milliseconds on the backend's clock: [0] when the first SET was issued, [i] when the i-th was answered, the failed one included. */
+  readonly times: Float64Array
+  /** The device's arc number after the last success: it counts every SET of this device that succeeded. */
+  readonly arc: number
+  /** The session that one of the SETs opened; the caller owns it. */
+  readonly session?: SessionCalls
+}
+
+export interface DataAnswer {
+  readonly result: Answer
+  /** `result` bytes when that is `>= 0`, the receiver's own memory. */
+  readonly data: Uint8Array
+}
+
+export interface ReadAnswer extends DataAnswer {
+  /**
+   * The device's arc number when read(2) was issued. A 0 is the end of the stream only when this is not older than
+   * the SET that answered STOP_COPY; any other 0 may have been answered before the device had written its last bytes.
+   */
+  readonly arc: number
+}
+
+export interface PrecopyInfoAnswer {
+  readonly result: Answer
+  readonly initialBytes: number
+  readonly dirtyBytes: number
+  /** Kernel output only after `optInPrecopyInfoV2`: bit 0 is REINIT. Zero otherwise. */
+  readonly flags: number
+}
+
+export interface DeviceInfoAnswer {
+  readonly result: Answer
+  readonly flags: number
+  readonly numRegions: number
+  readonly numIrqs: number
+}
+
+export interface RegionInfoAnswer {
+  readonly result: Answer
+  readonly flags: number
+  readonly size: number
+  /** Where the region begins in the device fd. */
+  readonly offset: number
+  /** VFIO_REGION_INFO_CAP_TYPE, where present. */
+  readonly type?: { readonly type: number; readonly subtype: number }
+  /** VFIO_REGION_INFO_CAP_SPARSE_MMAP, where present. */
+  readonly sparse?: readonly { readonly offset: number; readonly size: number }[]
+}
+
+export interface BitmapAnswer {
+  readonly result: Answer
+  readonly bitmap: BigUint64Array
+}
+
+export interface DeviceFds {
+  readonly device: number
+  readonly iommufd?: number
+  readonly group?: number
+  readonly container?: number
+}
+
+/** The system calls that open a device, in the order in which they are made. */
+export type OpenStep =
+  | 'open cdev'
+  | 'open iommufd'
+  | 'VFIO_DEVICE_BIND_IOMMUFD'
+  | 'open group'
+  | 'VFIO_GROUP_GET_STATUS'
+  | 'open container'
+  | 'VFIO_GROUP_SET_CONTAINER'
+  | 'VFIO_SET_IOMMU'
+  | 'VFIO_GROUP_GET_DEVICE_FD'
+  | 'start thread'
+
+export interface OpenAnswer {
+  readonly result: Answer
+  /** The call that answered `result`; the last one when all succeeded. A group that is not viable is -EPERM of VFIO_GROUP_GET_STATUS. */
+  readonly step: OpenStep
+  readonly calls?: DeviceCalls
+}
+
+/** What the addon exports. */
+export interface Addon {
+  /** open(cdev), open(iommufd), BIND_IOMMUFD with the token (16 bytes) where one is given. No IOAS is attached: state moves without DMA. */
+  openCdev(cdev: string, iommufd: string, token: Uint8Array | undefined): Promise<OpenAnswer>
+  /** Group and container are opened once per process and counted. `name` is what VFIO_GROUP_GET_DEVICE_FD takes. */
+  openGroup(group: string, container: string, iommuType: number, name: string): Promise<OpenAnswer>
+  /** Takes ownership of `fd` and of the fds in `companions`, which are closed after it. Touches neither. */
+  adopt(fd: number, companions: readonly number[]): OpenAnswer
+  /** How many lanes (threads) and sessions are alive in this process: for leak tests. */
+  census(): { readonly lanes: number; readonly sessions: number; readonly devices: number }
+}
