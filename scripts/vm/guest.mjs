@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs one command in a guest: its output as it comes, its exit status, and what the kernel complained about.
+import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { cacheDirectory } from './cache.mjs'
+import { kernelWarnings } from './console.mjs'
+import { writeJob } from './job.mjs'
+import { ensurePackages, VM_PACKAGES } from './packages.mjs'
+import { untilMark } from './port.mjs'
+import { FIRST_PORT_FD, PORTS, qemuArguments } from './qemu.mjs'
+
+/**
+ * @typedef {object} GuestOptions
+ * @property {import('./kernel.mjs').Kernel} kernel
+ * @property {string[]} command
+ * @property {Record<string, string>} [env]
+ * @property {string} [cwd] the caller's, when it is not given
+ * @property {number} [memory] MiB
+ * @property {number} [vfs] how many virtual functions the guest has
+ * @property {'remapping' | 'no-remapping' | 'none'} [iommu]
+ * @property {string[]} [writable] directories of the host that the guest may write, at the same paths
+ * @property {number} [timeoutSeconds]
+ * @property {NodeJS.WritableStream} [stdout]
+ * @property {NodeJS.WritableStream} [stderr]
+ *
+ * @typedef {object} GuestResult
+ * @property {'exited' | 'timed out' | 'died'} ending died: a panic, or QEMU itself
+ * @property {number} status the command's own when it exited, 124 after the time limit, 125 when the guest died
+ * @property {string[]} warnings kernel lines about trouble that no test announced
+ * @property {string} console the kernel's console
+ * @property {string} consoleLog a file with it, kept until the next run that goes wrong; empty when all is well
+ */
+
+const STATUS = { 'timed out': 124, died: 125 }
+
+/** @param {GuestOptions} options @returns {Promise<GuestResult>} */
+export async function runInGuest(options) {
+  await ensurePackages(VM_PACKAGES)
+  const jobDirectory = mkdtempSync(join(tmpdir(), 'vfio-migrate-vm-'))
+  const consoleLog = join(jobDirectory, 'console.log')
+  const end = randomBytes(16).toString('hex')
+  writeJob(jobDirectory, { ...options, end })
+  const qemu = startQemu(options, jobDirectory, consoleLog)
+  const stopListening = onSignal(() => finish())
+  const finish = () => {
+    stopListening()
+    qemu.kill('SIGKILL')
+    rmSync(jobDirectory, { recursive: true, force: true })
+  }
+  try {
+    const { ending, status } = await follow(qemu, options, end)
+    const console = existsSync(consoleLog) ? readFileSync(consoleLog, 'utf8') : ''
+    const warnings = kernelWarnings(console)
+    return { ending, status, warnings, console, consoleLog: keep(console, ending !== 'exited' || warnings.length > 0) }
+  } finally {
+    finish()
+  }
+}
+
+/** @param {string} console @param {boolean} wrong */
+function keep(console, wrong) {
+  if (!wrong) return ''
+  const path = join(cacheDirectory('logs'), 'console.log')
+  writeFileSync(path, console)
+  return path
+}
+
+/** @param {GuestOptions} options @param {string} jobDirectory @param {string} consoleLog */
+function startQemu(options, jobDirectory, consoleLog) {
+  const { memory = 2048, vfs = 0, iommu = 'remapping', writable = [] } = options
+  const machine = { image: options.kernel.image, memory, vfs, iommu, writable, consoleLog, jobDirectory }
+  // setpriv: even when this process is killed outright, its guest does not live on.
+  const command = ['--pdeathsig', 'KILL', '--', 'qemu-system-x86_64', ...qemuArguments(machine)]
+  return spawn('setpriv', command, { stdio: ['ignore', 'inherit', 'inherit', ...PORTS.map(() => 'pipe')] })
+}
+
+/**
+ * @param {import('node:child_process').ChildProcess} qemu
+ * @param {GuestOptions} options
+ * @param {string} end
+ * @returns {Promise<{ ending: GuestResult['ending'], status: number }>}
+ */
+async function follow(qemu, { stdout = process.stdout, stderr = process.stderr, timeoutSeconds = 600 }, end) {
+  const [out, err, control] = /** @type {import('node:net').Socket[]} */ (qemu.stdio.slice(FIRST_PORT_FD))
+  const drained = Promise.all([untilMark(out, stdout, end), untilMark(err, stderr, end)])
+  /** @type {NodeJS.Timeout | undefined} */
+  let timer
+  let ending = /** @type {'timed out' | 'died'} */ ('died')
+  const gone = new Promise((resolve, reject) => qemu.once('error', reject).once('close', resolve))
+  const answer = new Promise(resolve => control.once('data', data => resolve(Number(data))))
+  timer = setTimeout(() => {
+    ending = 'timed out'
+    qemu.kill('SIGKILL')
+  }, timeoutSeconds * 1000)
+  const status = await Promise.race([answer, gone.then(() => undefined)])
+  await Promise.race([drained, gone])
+  control.write('\n')
+  await gone
+  clearTimeout(timer)
+  return status === undefined ? { ending, status: STATUS[ending] } : { ending: 'exited', status }
+}
+
+/** Calls back before one of the usual signals ends this process. @param {() => void} clean */
+function onSignal(clean) {
+  const handlers = ['SIGINT', 'SIGTERM', 'SIGHUP'].map(signal => ({ signal, end: () => endBy(signal) }))
+  const stop = () => handlers.forEach(({ signal, end }) => process.off(signal, end))
+  const endBy = (/** @type {string} */ signal) => {
+    clean()
+    process.kill(process.pid, signal)
+  }
+  handlers.forEach(({ signal, end }) => process.on(signal, end))
+  return stop
+}

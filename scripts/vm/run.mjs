@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs a command in a guest whose root is this machine's, read-only.
+import { parseArgs } from 'node:util'
+import { StepError, main, say } from '../steps.mjs'
+import { runInGuest } from './guest.mjs'
+import { ensureKernel } from './kernel.mjs'
+
+const USAGE = `Usage: node scripts/vm/run.mjs [options] -- COMMAND ARGUMENTS...
+  --kernel NAME      6.12, newest (default) or the path of a bzImage
+  --memory MIB       2048
+  --vfs N            virtual functions of an emulated PCIe controller, bound to no driver
+  --no-intremap      an IOMMU without interrupt remapping
+  --no-iommu         no IOMMU at all
+  --timeout SECONDS  600; afterwards the exit status is 124
+  --writable DIR     the guest may write here (repeatable)
+  --env NAME=VALUE   (repeatable)
+The exit status is the command's; 125 when the guest died under it.`
+
+const OPTIONS = /** @type {const} */ ({
+  kernel: { type: 'string', default: 'newest' },
+  memory: { type: 'string', default: '2048' },
+  vfs: { type: 'string', default: '0' },
+  timeout: { type: 'string', default: '600' },
+  writable: { type: 'string', multiple: true, default: [] },
+  env: { type: 'string', multiple: true, default: [] },
+  'no-intremap': { type: 'boolean' },
+  'no-iommu': { type: 'boolean' },
+  help: { type: 'boolean' },
+})
+
+function readArguments() {
+  try {
+    return parseArgs({ options: OPTIONS, allowPositionals: true })
+  } catch (error) {
+    throw new StepError(`${/** @type {Error} */ (error).message}\n${USAGE}`, 2)
+  }
+}
+
+/** @param {string} setting */
+function nameAndValue(setting) {
+  const at = setting.indexOf('=')
+  return [setting.slice(0, at), setting.slice(at + 1)]
+}
+
+/** @param {import('./guest.mjs').GuestResult} result */
+function explain({ ending, console, consoleLog, warnings }) {
+  if (ending !== 'exited') {
+    say(`The guest ${ending}. The end of its console (all of it: ${consoleLog}):`)
+    say(console.trimEnd().split('\n').slice(-40).join('\n'))
+  }
+  for (const line of warnings) say(`kernel: ${line}`)
+}
+
+await main(async () => {
+  const { values, positionals } = readArguments()
+  if (values.help || positionals.length === 0) throw new StepError(USAGE, values.help ? 0 : 2)
+  const result = await runInGuest({
+    kernel: await ensureKernel(values.kernel),
+    command: positionals,
+    env: Object.fromEntries(values.env.map(nameAndValue)),
+    memory: Number(values.memory),
+    vfs: Number(values.vfs),
+    iommu: values['no-iommu'] ? 'none' : values['no-intremap'] ? 'no-remapping' : 'remapping',
+    writable: values.writable,
+    timeoutSeconds: Number(values.timeout),
+  })
+  explain(result)
+  return result.status
+})
