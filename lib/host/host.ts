@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+import { stat } from 'node:fs/promises'
+import { readFunction } from './device.ts'
+import type { DeviceFacts, FunctionFacts, HostFacts, NodeFacts, ProcessFacts, Rooted } from './facts.ts'
+import { holdersOf } from './holders.ts'
+import { kernelFacts } from './kernel.ts'
+import { groupLinks } from './list.ts'
+import { attribute, located, resolved } from './sysfs.ts'
+
+/** Gathers, after a failure, what an explanation of it may need. Stats the nodes; opens none. */
+export async function hostFacts(device: DeviceFacts, options: Rooted = {}): Promise<HostFacts> {
+  const own = [device.cdev?.node, device.groupNode].filter(node => node !== undefined)
+  const nodes = await Promise.all(
+    [...own, '/dev/iommu', '/dev/vfio/vfio'].map(path => readNode(path, options)),
+  )
+  return {
+    kernel: await kernelFacts(options),
+    process: await processFacts(options),
+    nodes: nodes.filter(node => node !== undefined),
+    holders: await holdersOf(own, { ...options, sysfsPath: device.sysfsPath }),
+    group: await groupMembers(device, options),
+  }
+}
+
+async function readNode(path: string, options: Rooted): Promise<NodeFacts | undefined> {
+  try {
+    const { uid, gid, mode } = await stat(located(path, options))
+    return { path, uid, gid, mode: mode & 0o777 }
+  } catch {
+    return undefined
+  }
+}
+
+/** Who we are to the kernel: the effective ids, and the limit on open files. */
+async function processFacts(options: Rooted): Promise<ProcessFacts> {
+  const status = (await attribute('/proc/self/status', options)) ?? ''
+  const limits = (await attribute('/proc/self/limits', options)) ?? ''
+  const effective = (key: string): number =>
+    Number(new RegExp(`^${key}:\\s+\\d+\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0)
+  const soft = /^Max open files\s+(\d+)/m.exec(limits)?.[1]
+  return {
+    uid: effective('Uid'),
+    gid: effective('Gid'),
+    openFilesLimit: soft === undefined ? undefined : Number(soft),
+  }
+}
+
+async function groupMembers({ iommuGroup }: DeviceFacts, options: Rooted): Promise<FunctionFacts[]> {
+  if (iommuGroup === undefined) return []
+  const links = await groupLinks(iommuGroup, options)
+  const paths = await Promise.all(links.map(link => resolved(link, options)))
+  return Promise.all(paths.filter(path => path !== undefined).map(path => readFunction(path, options)))
+}
