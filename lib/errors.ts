@@ -21,6 +21,8 @@ export interface FailureDetails {
   device?: string | undefined
   /** The arcs that succeeded before the failure. */
   arcs?: readonly Arc[] | undefined
+  /** The arc that failed. */
+  failedArc?: { readonly from: StateName; readonly to: StateName } | undefined
   /** The state that the kernel answered after the failure; absent when it was not, or could not be, asked. */
   state?: StateName | undefined
   recovery?: Recovery | undefined
@@ -53,6 +55,7 @@ abstract class BrandedError extends Error {
   abstract readonly code: string
   readonly device: string | undefined
   readonly arcs: readonly Arc[]
+  readonly failedArc: { readonly from: StateName; readonly to: StateName } | undefined
   readonly state: StateName | undefined
   readonly recovery: Recovery
 
@@ -60,6 +63,7 @@ abstract class BrandedError extends Error {
     super(message, details.cause === undefined ? undefined : { cause: details.cause })
     this.device = details.device
     this.arcs = details.arcs ?? []
+    this.failedArc = details.failedArc
     this.state = details.state
     this.recovery = details.recovery ?? 'none'
     Object.defineProperty(this, brand, { value: true })

@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { ArcsAnswer, DeviceBackend, DeviceFds, Origin, Via } from '../backend/seam.ts'
+import { throwIfAborted, VfioError, VfioSystemError, type Arc } from '../errors.ts'
+import { errno } from '../kernel/errno.ts'
+import { precopyInfoReinit, type Capabilities } from '../kernel/feature.ts'
+import { stateName, stateNumber, type StateName } from '../kernel/state.ts'
+import { DmaLogging } from './dma_logging.ts'
+import type { Region } from './regions.ts'
+import type { ResumingStream } from './resuming_stream.ts'
+import type { SavingStream } from './saving_stream.ts'
+import { DeviceSession } from './session.ts'
+import { checkTarget, edgesOf, planPath, poisons, type Edge } from './transition.ts'
+
+/** What VFIO_MIG_GET_PRECOPY_INFO answered, and what this side holds already. All in bytes. */
+export interface PrecopyInfo {
+  /** Bytes of the initial image not yet read; a switchover before they are loaded costs downtime. */
+  readonly initialBytes: number
+  /** Bytes that a further round would read: an estimate that need not come true. */
+  readonly dirtyBytes: number
+  /** Bytes read from the device and not yet taken by the consumer: unsent, in none of the other two. */
+  readonly bufferedBytes: number
+  /** The device has begun anew: `initialBytes` counts a new initial image. Only after the INFOv2 opt-in. */
+  readonly reinit: boolean
+}
+
+/** What is known of a device when it has been opened. @internal */
+export interface DeviceFacts {
+  readonly backend: DeviceBackend
+  readonly capabilities: Capabilities
+  readonly regions: (check: (operation: string) => void) => Promise<Region[]>
+  /** The INFOv2 opt-in was made. */
+  readonly precopyInfoV2: boolean
+  /** The state that it was reset out of when it was opened. */
+  readonly resetAtOpen: StateName | undefined
+  /** It must be reset before its last close unless it is RUNNING. */
+  readonly resetAtClose: boolean
+  /** Explains why it cannot migrate. */
+  readonly whyNotMigratable: () => Promise<VfioError>
+}
+
+/**
+ * A VFIO device. Its state is the kernel's and is asked for, never remembered. One path at a time is driven: a second
+ * `setState` is refused with ERR_VFIO_BUSY; `state`, `reset` and `close` are always allowed.
+ *
+ * After some failures the device is poisoned: going on could crash the kernel, so that only `reset()` and `close()`
+ * are taken (ERR_VFIO_POISONED).
+ */
+export class Device {
+  /** PCI address, mdev UUID, or `fd:N` for a lent fd that does not tell. */
+  readonly name: string
+  /** The driver's directory name in sysfs. */
+  readonly driver: string | undefined
+  readonly origin: Origin
+  readonly via: Via
+  readonly capabilities: Capabilities
+  /** Precopy info tells of a restarted initial image (VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2 was opted into). */
+  readonly precopyInfoV2: boolean
+  /** Set when opening had to reset the device: the state that it was found in. */
+  readonly resetAtOpen: StateName | undefined
+  readonly dmaLogging: DmaLogging
+  readonly #facts: DeviceFacts
+  readonly #backend: DeviceBackend
+  readonly #session: DeviceSession
+  #regions: readonly Region[] = []
+  #busy: string | undefined
+  #poison: VfioSystemError | undefined
+  #closed: Promise<void> | undefined
+
+  private constructor(facts: DeviceFacts) {
+    const { backend } = facts
+    this.#facts = facts
+    this.#backend = backend
+    this.#session = new DeviceSession(backend.name)
+    this.name = backend.name
+    this.driver = backend.driver
+    this.origin = backend.origin
+    this.via = backend.via
+    this.capabilities = facts.capabilities
+    this.precopyInfoV2 = facts.precopyInfoV2
+    this.resetAtOpen = facts.resetAtOpen
+    this.dmaLogging = new DmaLogging(backend.calls, this.name, operation => {
+      this.#checkUsable(operation)
+      if (!facts.capabilities.dmaLogging)
+        throw this.#error('ERR_VFIO_CAPABILITY', 'it does not log its DMA: capabilities.dmaLogging is false')
+    })
+  }
+
+  /** @internal */
+  static async create(facts: DeviceFacts): Promise<Device> {
+    const device = new Device(facts)
+    device.#regions = await facts.regions(operation => device.#checkUsable(operation))
+    return device
+  }
+
+  get regions(): readonly Region[] {
+    return this.#regions
+  }
+
+  /**
+   * What the device gives out, while it is in PRE_COPY, PRE_COPY_P2P or STOP_COPY.
+   * @throws VfioError ERR_VFIO_NO_SESSION when it is not, or went there in other hands.
+   */
+  get savingStream(): SavingStream {
+    return this.#session.saving
+  }
+
+  /**
+   * What the device takes in, while it is in RESUMING.
+   * @throws VfioError ERR_VFIO_NO_SESSION when it is not, or went there in other hands.
+   */
+  get resumingStream(): ResumingStream {
+    return this.#session.resuming
+  }
+
+  /** The migration state, asked of the kernel (VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE). */
+  async state(): Promise<StateName> {
+    this.#checkUsable('state()')
+    if (!this.capabilities.stopCopy) throw await this.#facts.whyNotMigratable()
+    return await this.#askState()
+  }
+
+  /**
+   * Drives the device to `target`, arc by arc along the kernel's table, and resolves with the arcs made; empty when it
+   * is there already. `direct` gives the whole path to the kernel in one SET.
+   *
+   * An abort is honoured before the first arc, not between. A rejection carries the arcs that were made, the state
+   * that the kernel answered afterwards, and the recovery.
+   */
+  async setState(
+    target: StateName,
+    options: { signal?: AbortSignal; direct?: boolean } = {},
+  ): Promise<Arc[]> {
+    const operation = `setState('${target}')`
+    this.#checkUsable(operation)
+    if (!this.capabilities.stopCopy) throw await this.#facts.whyNotMigratable()
+    checkTarget(target, this.capabilities, this.name)
+    this.#checkFree(operation)
+    throwIfAborted(options.signal)
+    this.#busy = operation
+    try {
+      return await this.#drive(target, options)
+    } finally {
+      this.#busy = undefined
+    }
+  }
+
+  /**
+   * How much there is to read. Asking is part of pre-copy, not only a question: on mlx5 the next image is made because
+   * of it, and it waits for the image before. Allowed in PRE_COPY and PRE_COPY_P2P.
+   */
+  async precopyInfo(): Promise<PrecopyInfo> {
+    this.#checkUsable('precopyInfo()')
+    this.#checkFree('precopyInfo()')
+    const stream = this.savingStream
+    const answer = await stream.precopyInfo()
+    if (answer.result < 0) {
+      stream.nudge()
+      throw this.#systemError(answer.result, 'VFIO_MIG_GET_PRECOPY_INFO', {
+        remedy:
+          answer.result === -errno.EINVAL
+            ? 'It is answered in PRE_COPY and PRE_COPY_P2P only'
+            : 'The session may have failed in the driver: ask state(), and reset() if it is still in the saving group',
+      })
+    }
+    const { initialBytes, dirtyBytes, flags } = answer
+    stream.nudge({ announced: initialBytes + dirtyBytes > 0 })
+    const reinit = this.precopyInfoV2 && (flags & precopyInfoReinit) !== 0
+    return { initialBytes, dirtyBytes, bufferedBytes: stream.bufferedBytes, reinit }
+  }
+
+  /** The driver's estimate of what STOP_COPY would give out, in bytes; on mlx5 without its record headers. */
+  async stopCopyBytes(): Promise<number> {
+    this.#checkUsable('stopCopyBytes()')
+    if (!this.capabilities.stopCopy) throw await this.#facts.whyNotMigratable()
+    const answer = await this.#backend.calls.dataSize()
+    if (answer < 0) throw this.#systemError(answer, 'VFIO_DEVICE_FEATURE_MIG_DATA_SIZE')
+    return answer
+  }
+
+  /**
+   * VFIO_DEVICE_RESET: the device is RUNNING and blank afterwards, its session over. It can overtake a path that hangs
+   * in the kernel; the driver may then perform it when that returns.
+   */
+  async reset(): Promise<void> {
+    this.#checkOpen('reset()')
+    const answer = await this.#backend.calls.reset()
+    if (answer < 0) {
+      throw this.#systemError(answer, 'VFIO_DEVICE_RESET', {
+        recovery: 'reset',
+        remedy:
+          answer === -errno.EINVAL
+            ? 'The device has no working reset: close it, or remove and rescan it'
+            : 'Try again, or close the device',
+      })
+    }
+    this.#poison = undefined
+    await this.#session.end('the device was reset')
+  }
+
+  /**
+   * The numbers of the fds that keep this device open and usable, to be inherited by a child process or sent to
+   * another. They stay this device's own: closing it closes them here.
+   */
+  lend(): DeviceFds {
+    this.#checkOpen('lend()')
+    return this.#backend.calls.fds()
+  }
+
+  /** Ends the session and closes the device when every call in the kernel has returned. Can be called again. */
+  async close(): Promise<void> {
+    this.#closed ??= this.#close()
+    await this.#closed
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  async #close(): Promise<void> {
+    await this.#session.end('the device was closed')
+    if (this.#facts.resetAtClose && (await this.#backend.calls.getState()) !== stateNumber('RUNNING')) {
+      await this.#backend.calls.reset()
+    }
+    await this.#backend.calls.close()
+  }
+
+  async #drive(
+    target: StateName,
+    { signal, direct }: { signal?: AbortSignal; direct?: boolean },
+  ): Promise<Arc[]> {
+    const from = await this.#askState()
+    await this.#session.reconcile(from)
+    const edges = edgesOf(from, planPath(from, target, this.capabilities, this.name))
+    this.#session.checkPath(edges)
+    throwIfAborted(signal)
+    if (edges.length === 0) return []
+
+    this.#session.before(edges)
+    const steps: Edge[] = direct ? [{ from, to: target }] : edges
+    const answer = await this.#backend.calls.setStates(steps.map(({ to }) => stateNumber(to)))
+    const made = direct && answer.result >= 0 ? edges : steps.slice(0, answer.done)
+    await this.#session.after(made, answer)
+    const arcs = steps.slice(0, answer.done).map((edge, index) => ({ ...edge, ms: span(answer, index) }))
+    const failed = steps[answer.done]
+    if (answer.result >= 0 || failed === undefined) return arcs
+    throw await this.#failed(answer.result, failed, arcs, (direct ? edges : [failed]).some(poisons))
+  }
+
+  /** The error of a failed arc, after asking the kernel where the device is; a poisoned device is not asked. */
+  async #failed(
+    result: number,
+    failed: Edge,
+    arcs: readonly Arc[],
+    poisoned: boolean,
+  ): Promise<VfioSystemError> {
+    const state = poisoned ? undefined : stateName(await this.#backend.calls.getState())
+    if (state !== undefined) await this.#session.reconcile(state)
+    const recovery = state === undefined || state === 'ERROR' || state === 'RESUMING' ? 'reset' : 'none'
+    const error = this.#systemError(result, 'VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE', {
+      arcs,
+      failedArc: failed,
+      state,
+      recovery,
+      remedy: `${failed.from} -> ${failed.to} failed. ${remedyForArc(result, failed, state, poisoned)}`,
+    })
+    if (poisoned) this.#poison = error
+    return error
+  }
+
+  async #askState(): Promise<StateName> {
+    const answer = await this.#backend.calls.getState()
+    const name = stateName(answer)
+    if (name !== undefined) return name
+    throw this.#systemError(answer < 0 ? answer : -errno.EPROTO, 'VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE')
+  }
+
+  #checkOpen(operation: string): void {
+    if (this.#closed) throw this.#error('ERR_VFIO_CLOSED', `it is closed: ${operation} came too late`)
+  }
+
+  #checkUsable(operation: string): void {
+    this.#checkOpen(operation)
+    if (this.#poison === undefined) return
+    throw new VfioError(
+      'ERR_VFIO_POISONED',
+      `'${this.name}': ${operation} is refused after '${this.#poison.message}'. Only reset() or close() help`,
+      {
+        device: this.name,
+        recovery: 'reset',
+        cause: this.#poison,
+      },
+    )
+  }
+
+  #checkFree(operation: string): void {
+    if (this.#busy)
+      throw this.#error('ERR_VFIO_BUSY', `${operation} is refused while ${this.#busy} runs; await that first`)
+  }
+
+  #error(
+    code: ConstructorParameters<typeof VfioError>[0],
+    message: string,
+    recovery: 'none' | 'reset' = 'none',
+  ): VfioError {
+    return new VfioError(code, `'${this.name}': ${message}`, { device: this.name, recovery })
+  }
+
+  #systemError(
+    answer: number,
+    request: string,
+    details: ConstructorParameters<typeof VfioSystemError>[2] = {},
+  ): VfioSystemError {
+    return new VfioSystemError(answer, { syscall: 'ioctl', request }, { device: this.name, ...details })
+  }
+}
+
+function span({ times }: ArcsAnswer, index: number): number {
+  return (times[index + 1] ?? 0) - (times[index] ?? 0)
+}
+
+function remedyForArc(result: number, failed: Edge, state: StateName | undefined, poisoned: boolean): string {
+  if (poisoned) {
+    return 'The device is half in the one state and half in the other; only reset() or close() help'
+  }
+  const now = `The device is in ${state ?? 'a state that it does not tell'}`
+  if (state === failed.to && (result === -errno.EMFILE || result === -errno.ENFILE)) {
+    return `${now}, but no fd was left for its data: raise the limit of open files, leave the state and enter it again`
+  }
+  if (state === 'RESUMING') {
+    return `${now}: it refused what was written to it, or not all was written. Only reset() abandons it`
+  }
+  if (state === 'ERROR') return `${now}: only reset() leaves it`
+  return `${now}; the arcs before it stand`
+}

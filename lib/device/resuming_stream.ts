@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+import { Writable } from 'node:stream'
+import type { SessionCalls } from '../backend/seam.ts'
+import { VfioError, VfioSystemError } from '../errors.ts'
+
+const mebibyte = 1024 * 1024
+
+/**
+ * What a device in RESUMING takes in: an ordinary Writable over the session's data_fd. A driver may load each record
+ * while it is written, so a write can take as long as its firmware does.
+ *
+ * `end()` flushes and keeps the data_fd; leaving RESUMING closes it. Any failure is final: what the device has taken
+ * so far is no whole state, and RESUMING is left by `reset()` only.
+ */
+export class ResumingStream extends Writable {
+  readonly #session: SessionCalls
+  readonly #device: string
+  #bytesWritten = 0
+  #over = false
+
+  /** @internal */
+  constructor(session: SessionCalls, device: string) {
+    super({ highWaterMark: mebibyte })
+    this.#session = session
+    this.#device = device
+  }
+
+  /** Bytes that the device has taken. */
+  get bytesWritten(): number {
+    return this.#bytesWritten
+  }
+
+  /** Bytes were handed to this stream that the device has not taken yet. @internal */
+  get isWriting(): boolean {
+    return !this.destroyed && this.writableLength > 0
+  }
+
+  /** The device may have taken a part of a state: a write failed, or the stream was destroyed before its end. @internal */
+  get hasFailed(): boolean {
+    return this.destroyed && !this.writableFinished && !this.#over
+  }
+
+  /** The kernel has ended the session. @internal */
+  async endSession(why: VfioError): Promise<void> {
+    this.#over = true
+    if (!this.writableFinished) this.destroy(this.isWriting ? why : undefined)
+    await this.#session.close()
+  }
+
+  override _write(chunk: Buffer, _encoding: string, callback: (error?: Error | null) => void): void {
+    void this.#session.write(chunk).then(answer => callback(this.#count(answer)))
+  }
+
+  override _writev(
+    chunks: { chunk: Buffer; encoding: string }[],
+    callback: (error?: Error | null) => void,
+  ): void {
+    // The lane keeps their order and makes no system call after a failure.
+    void Promise.all(chunks.map(({ chunk }) => this.#session.write(chunk))).then(answers => {
+      const failures = answers.map(answer => this.#count(answer))
+      callback(failures.find(failure => failure !== undefined))
+    })
+  }
+
+  override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
+    if (this.writableFinished) callback(error)
+    else void this.#session.close().then(() => callback(error))
+  }
+
+  #count(answer: number): VfioSystemError | undefined {
+    if (answer < 0) return this.#failure(answer)
+    this.#bytesWritten += answer
+    return undefined
+  }
+
+  #failure(answer: number): VfioSystemError {
+    return new VfioSystemError(
+      answer,
+      { syscall: 'write' },
+      {
+        device: this.#device,
+        recovery: 'reset',
+        remedy: `The device refused the state after ${this.#bytesWritten} bytes: it is not a state of this kind of device, or it is cut short. Only reset() leaves RESUMING now`,
+      },
+    )
+  }
+}

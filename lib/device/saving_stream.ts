@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+import { WriteStream, write } from 'node:fs'
+import { Socket } from 'node:net'
+import { Readable } from 'node:stream'
+import { promisify } from 'node:util'
+import type { ReadAnswer, SessionCalls } from '../backend/seam.ts'
+import { VfioError, VfioSystemError } from '../errors.ts'
+import { errno } from '../kernel/errno.ts'
+
+const mebibyte = 1024 * 1024
+
+/**
+ * How long a read waits for an image that VFIO_MIG_GET_PRECOPY_INFO has announced, in ms. A firmware that fell back
+ * silently never delivers it, so the wait must end; a SAVE that takes longer is found by the next read all the same.
+ */
+const announcedImageWaitMs = 10_000
+
+/** Where the reading stands: `'idle'`, nothing to read now and all taken; `'end'`, the device's last byte is taken. */
+export type Pause = 'idle' | 'end'
+
+/**
+ * What a device gives out in PRE_COPY, PRE_COPY_P2P and STOP_COPY: an ordinary Readable over the session's data_fd.
+ * Reading begins with the first demand. It ends when the device is in STOP_COPY and has nothing more; a temporary
+ * end before that is not an end, see {@link idle}.
+ *
+ * The device ends it when it leaves the saving group: silently where nobody reads, with ERR_VFIO_SESSION_ENDED where
+ * somebody does. `destroy()` closes the data_fd; the session cannot be had again, so that STOP_COPY is refused after it.
+ */
+export class SavingStream extends Readable {
+  readonly #session: SessionCalls
+  readonly #device: string
+  readonly #waiters = new Set<() => void>()
+  #readers = 0
+  #wanted = false
+  #reading = false
+  #dry = false
+  #announced = false
+  #nudges = 0
+  #stopCopyArc = Infinity
+  #leaving = false
+  #endReached = false
+  #bytesRead = 0
+
+  /** @internal */
+  constructor(session: SessionCalls, device: string) {
+    super({ highWaterMark: mebibyte })
+    this.#session = session
+    this.#device = device
+    this.once('end', () => this.#wake())
+    this.once('close', () => this.#wake())
+  }
+
+  /** Bytes that were read from the device and not yet taken by the consumer. */
+  get bufferedBytes(): number {
+    return this.readableLength
+  }
+
+  /** Bytes that were read from the device so far. */
+  get bytesRead(): number {
+    return this.#bytesRead
+  }
+
+  /**
+   * Resolves with `'idle'` when the device has nothing to read now and the consumer has taken all that was read, with
+   * `'end'` after the last byte. It reads nothing by itself: somebody must consume. Rejects when the stream is destroyed.
+   */
+  async idle(): Promise<Pause> {
+    return await this.#until(() => this.#idleNow())
+  }
+
+  /**
+   * The chunks up to the next pause. A chunk is valid until the loop goes on. Leaving the loop destroys nothing: the
+   * stream can be read on, by another `chunks()` or otherwise.
+   */
+  async *chunks(options: { until?: Pause } = {}): AsyncGenerator<Buffer, Pause, void> {
+    const { until = 'end' } = options
+    let news = false
+    const onReadable = (): void => {
+      news = true
+      this.#wake()
+    }
+    // A listener is what makes a Readable tell of new data and of its end; while it is there somebody reads.
+    this.on('readable', onReadable)
+    try {
+      for (;;) {
+        news = false
+        const chunk = this.read() as Buffer | null
+        if (chunk !== null) {
+          yield chunk
+          continue
+        }
+        const next = await this.#until(() => (news ? 'data' : until === 'idle' ? this.#idleNow() : undefined))
+        if (next !== 'data') return next
+      }
+    } finally {
+      this.off('readable', onReadable)
+    }
+  }
+
+  /**
+   * Writes everything up to the next pause into `sink`, at the sink's pace. Takes only sinks that have consumed the
+   * bytes when they call back: a socket, a TLS socket, a file stream or an fd. For anything else use `pipeline`.
+   */
+  async copyTo(
+    sink: Socket | WriteStream | number,
+    options: { until?: Pause } = {},
+  ): Promise<{ bytes: number; pause: Pause }> {
+    const put = writerTo(sink)
+    const chunks = this.chunks(options)
+    for (let bytes = 0; ;) {
+      const { done, value } = await chunks.next()
+      if (done) return { bytes, pause: value }
+      await put(value)
+      bytes += value.length
+    }
+  }
+
+  /**
+   * The device tells that there may be something to read again: after a SET, or after precopy info that announced bytes.
+   * @internal
+   */
+  nudge(news: { announced?: boolean; stopCopyArc?: number | undefined } = {}): void {
+    this.#nudges++
+    this.#dry = false
+    this.#announced = news.announced ?? false
+    this.#stopCopyArc = news.stopCopyArc ?? this.#stopCopyArc
+    this.#pump()
+  }
+
+  /** The device is about to leave the saving group: ENODEV from now on is the answer to that. @internal */
+  leave(): void {
+    this.#leaving = true
+  }
+
+  /** It has not left after all. @internal */
+  stay(): void {
+    this.#leaving = false
+    this.nudge()
+  }
+
+  /** The kernel has ended the session. @internal */
+  async endSession(why: VfioError): Promise<void> {
+    if (!this.#endReached) this.destroy(this.#isBeingRead() ? why : undefined)
+    await this.#session.close()
+  }
+
+  /** @internal */
+  precopyInfo(): ReturnType<SessionCalls['precopyInfo']> {
+    return this.#session.precopyInfo()
+  }
+
+  override read(size?: number): unknown {
+    const chunk: unknown = super.read(size)
+    if (this.#dry) this.#wake()
+    return chunk
+  }
+
+  override _read(): void {
+    this.#wanted = true
+    this.#pump()
+  }
+
+  override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
+    void this.#session.close().then(() => callback(error))
+  }
+
+  #isBeingRead(): boolean {
+    return this.#readers + this.listenerCount('data') + this.listenerCount('readable') > 0
+  }
+
+  #pump(): void {
+    if (!this.#wanted || this.#reading || this.#dry || this.#endReached || this.destroyed) return
+    this.#reading = true
+    const nudges = this.#nudges
+    const waitMs = this.#announced ? announcedImageWaitMs : 0
+    void this.#session.read(mebibyte, waitMs).then(answer => {
+      this.#reading = false
+      if (!this.destroyed) this.#take(answer, nudges)
+    })
+  }
+
+  #take({ result, data, arc }: ReadAnswer, nudges: number): void {
+    if (result > 0) {
+      // An image arrives as one: its first bytes say that the rest is there to be read.
+      this.#announced = false
+      this.#wanted = false
+      this.#bytesRead += result
+      this.push(data)
+    } else if (result === 0 && arc >= this.#stopCopyArc) {
+      this.#endReached = true
+      this.push(null)
+    } else if (result === 0 || result === -errno.ENOMSG) {
+      // Asked before the nudge, this answer says nothing about what is there after it.
+      this.#dry = nudges === this.#nudges
+      if (this.#dry) this.#wake()
+      else this.#pump()
+    } else if (!(this.#leaving && result === -errno.ENODEV)) {
+      this.destroy(this.#failure(result))
+    }
+  }
+
+  #failure(result: number): VfioSystemError {
+    const remedy =
+      result === -errno.ENODEV
+        ? 'The session is over: the device was reset, its last image failed in firmware, or another process moved it on. Ask state(); if it is still in the saving group only reset() or close() help'
+        : undefined
+    return new VfioSystemError(
+      result,
+      { syscall: 'read' },
+      { device: this.#device, recovery: 'reset', remedy },
+    )
+  }
+
+  #idleNow(): 'idle' | undefined {
+    return this.#dry && this.readableLength === 0 ? 'idle' : undefined
+  }
+
+  /** Waits until `what` answers something or the stream has ended. */
+  async #until<T extends string>(what: () => T | undefined): Promise<T | 'end'> {
+    this.#readers++
+    try {
+      for (;;) {
+        if (this.readableEnded) return 'end'
+        if (this.destroyed) throw this.errored ?? this.#ended()
+        const answer = what()
+        if (answer !== undefined) return answer
+        await new Promise<void>(resolve => this.#waiters.add(resolve))
+      }
+    } finally {
+      this.#readers--
+    }
+  }
+
+  #ended(): VfioError {
+    return new VfioError('ERR_VFIO_SESSION_ENDED', `'${this.#device}': the saving stream was destroyed`)
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiters) resolve()
+    this.#waiters.clear()
+  }
+}
+
+const fsWrite = promisify(write)
+
+function writerTo(sink: unknown): (chunk: Buffer) => Promise<void> {
+  if (typeof sink === 'number') return async chunk => await writeAll(sink, chunk)
+  if (!(sink instanceof Socket || sink instanceof WriteStream)) {
+    throw new TypeError(
+      'copyTo() takes a net.Socket, a tls.TLSSocket, an fs.WriteStream or an fd; for any other stream use pipeline()',
+    )
+  }
+  return async chunk => {
+    await new Promise<void>((resolve, reject) => {
+      sink.write(chunk, error => (error ? reject(error) : resolve()))
+    })
+  }
+}
+
+async function writeAll(fd: number, chunk: Buffer): Promise<void> {
+  for (let at = 0; at < chunk.length;) {
+    const { bytesWritten } = await fsWrite(fd, chunk, at, chunk.length - at, null)
+    at += bytesWritten
+  }
+}

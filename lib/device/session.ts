@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { ArcsAnswer } from '../backend/seam.ts'
+import { VfioError } from '../errors.ts'
+import { savingGroup, type StateName } from '../kernel/state.ts'
+import { ResumingStream } from './resuming_stream.ts'
+import { SavingStream } from './saving_stream.ts'
+import { endsSession, opensSession, type Edge } from './transition.ts'
+
+/** The session of a device, of which there is at most one, kept in step with the kernel's. @internal */
+export class DeviceSession {
+  readonly #device: string
+  #stream: SavingStream | ResumingStream | undefined
+
+  constructor(device: string) {
+    this.#device = device
+  }
+
+  get saving(): SavingStream {
+    if (this.#stream instanceof SavingStream) return this.#stream
+    throw this.#error(
+      'ERR_VFIO_NO_SESSION',
+      'nothing is being saved; setState() to PRE_COPY or STOP_COPY begins it',
+    )
+  }
+
+  get resuming(): ResumingStream {
+    if (this.#stream instanceof ResumingStream) return this.#stream
+    throw this.#error('ERR_VFIO_NO_SESSION', 'nothing is being loaded; setState() to RESUMING begins it')
+  }
+
+  /** Refuses a path that would lose bytes, run a device that is loaded in part, or write into a session that is over. */
+  checkPath(edges: readonly Edge[]): void {
+    if (this.#stream instanceof ResumingStream && edges.some(endsSession))
+      checkLoaded(this.#stream, this.#device)
+    const finishes = edges.some(({ from, to }) => savingGroup.has(from) && to === 'STOP_COPY')
+    if (finishes && !(this.#stream instanceof SavingStream && !this.#stream.destroyed)) {
+      throw this.#error(
+        'ERR_VFIO_STREAM_DESTROYED',
+        `its saving stream was destroyed or is in other hands, so that what STOP_COPY gives out could not be read; setState('RUNNING') and begin again`,
+      )
+    }
+  }
+
+  /** A path along `edges` is about to be driven. */
+  before(edges: readonly Edge[]): void {
+    if (this.#stream instanceof SavingStream && edges.some(endsSession)) this.#stream.leave()
+  }
+
+  /** The kernel made `edges`; the session becomes what the kernel's is after them. */
+  async after(edges: readonly Edge[], answer: ArcsAnswer): Promise<void> {
+    for (const edge of edges) {
+      if (endsSession(edge)) await this.end(`setState() led it from ${edge.from} to ${edge.to}`)
+      if (opensSession(edge) && answer.session !== undefined) {
+        const Stream = edge.to === 'RESUMING' ? ResumingStream : SavingStream
+        this.#stream = new Stream(answer.session, this.#device)
+      }
+    }
+    if (!(this.#stream instanceof SavingStream)) return
+    if (answer.result < 0) this.#stream.stay()
+    this.#stream.nudge({ stopCopyArc: edges.at(-1)?.to === 'STOP_COPY' ? answer.arc : undefined })
+  }
+
+  /** A session that the kernel's state no longer has was ended by a reset or by another holder of the device. */
+  async reconcile(state: StateName): Promise<void> {
+    const alive = this.#stream instanceof SavingStream ? savingGroup.has(state) : state === 'RESUMING'
+    if (!alive) await this.end(`it is in ${state}: it was reset, or another process moved it`)
+  }
+
+  async end(why: string): Promise<void> {
+    const stream = this.#stream
+    this.#stream = undefined
+    await stream?.endSession(this.#error('ERR_VFIO_SESSION_ENDED', `the session is over: ${why}`))
+  }
+
+  #error(
+    code: 'ERR_VFIO_NO_SESSION' | 'ERR_VFIO_STREAM_DESTROYED' | 'ERR_VFIO_SESSION_ENDED',
+    message: string,
+  ): VfioError {
+    return new VfioError(code, `'${this.#device}': ${message}`, { device: this.#device })
+  }
+}
+
+function checkLoaded(stream: ResumingStream, device: string): void {
+  if (stream.isWriting) {
+    throw new VfioError(
+      'ERR_VFIO_BUSY',
+      `'${device}': bytes are still being written to it; end() the resuming stream and await its finish before leaving RESUMING`,
+      { device },
+    )
+  }
+  if (stream.hasFailed) {
+    throw new VfioError(
+      'ERR_VFIO_LOAD_FAILED',
+      `'${device}': the resuming stream failed or was destroyed, so the device holds a part of a state; only reset() leaves RESUMING`,
+      { device, state: 'RESUMING', recovery: 'reset' },
+    )
+  }
+}
