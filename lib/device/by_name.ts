@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+import { existsSync } from 'node:fs'
 import { loadAddon } from '../backend/native.ts'
-import type { Addon, DeviceBackend, OpenAnswer } from '../backend/seam.ts'
+import type { Addon, DeviceBackend, OpenAnswer, OpenStep } from '../backend/seam.ts'
 import { explainOpen } from '../checks/open.ts'
 import type { OpenTry } from '../checks/try.ts'
 import { monotonicClock } from '../clock.ts'
@@ -38,4 +39,45 @@ const ways: Readonly<Record<'cdev' | 'group', Way>> = {
       facts.noiommu ? iommuType.noiommu : iommuType.type1,
       token === undefined ? facts.name : `${facts.name} vf_token=${token}`,
     ),
+}
+
+/** Opens the device by the first way that works; the error of a failure tells of every way. @internal */
+export async function openByName(name: string, options: OpenOptions): Promise<DeviceBackend> {
+  const token = options.vfToken === undefined ? undefined : checkedUuid(options.vfToken)
+  const facts = await findDevice(name)
+  const addon = loadAddon()
+  const tries: OpenTry[] = []
+  for (const via of options.via === undefined ? offered(facts) : [options.via]) {
+    const { calls, result, step } = await ways[via](addon, facts, token)
+    if (calls !== undefined) {
+      const { name, driver } = facts
+      return { name, driver, origin: 'opened', via, clock: monotonicClock, calls }
+    }
+    tries.push({ via, step, result, path: nodeOf(via, step, facts), token: token !== undefined })
+  }
+  throw explainOpen(tries, facts, await hostFacts(facts))
+}
+
+function offered(facts: DeviceFacts): ('cdev' | 'group')[] {
+  const all = ['cdev', 'group'] as const
+  return all.filter(via => (via === 'cdev' ? facts.cdev && existsSync(iommufd) : facts.groupNode))
+}
+
+function nodeOf(via: 'cdev' | 'group', step: OpenStep, facts: DeviceFacts): string {
+  if (step === 'open iommufd') return iommufd
+  if (step === 'open container' || step === 'VFIO_SET_IOMMU') return container
+  return (via === 'cdev' ? facts.cdev?.node : facts.groupNode) ?? facts.name
+}
+
+const uuidForm = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
+
+function checkedUuid(token: string): string {
+  const uuid = token.toLowerCase()
+  if (!uuidForm.test(uuid))
+    throw new TypeError(`vfToken '${token}' is no UUID such as 2ab74924-c335-45f4-9b16-8569e5b08258`)
+  return uuid
+}
+
+function uuidBytes(uuid: string): Uint8Array {
+  return Buffer.from(uuid.replaceAll('-', ''), 'hex')
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ArcsAnswer, DeviceBackend, DeviceFds, Origin, Via } from '../backend/seam.ts'
+import type { Clock } from '../clock.ts'
 import { throwIfAborted, VfioError, VfioSystemError, type Arc } from '../errors.ts'
 import { errno } from '../kernel/errno.ts'
 import { precopyInfoReinit, type Capabilities } from '../kernel/feature.ts'
@@ -24,7 +25,7 @@ export interface PrecopyInfo {
 }
 
 /** What is known of a device when it has been opened. @internal */
-export interface DeviceFacts {
+export interface Identity {
   readonly backend: DeviceBackend
   readonly capabilities: Capabilities
   readonly regions: (check: (operation: string) => void) => Promise<Region[]>
@@ -52,13 +53,15 @@ export class Device {
   readonly driver: string | undefined
   readonly origin: Origin
   readonly via: Via
+  /** Where this device's times come from: arcs, and whatever is measured beside them. */
+  readonly clock: Clock
   readonly capabilities: Capabilities
   /** Precopy info tells of a restarted initial image (VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2 was opted into). */
   readonly precopyInfoV2: boolean
   /** Set when opening had to reset the device: the state that it was found in. */
   readonly resetAtOpen: StateName | undefined
   readonly dmaLogging: DmaLogging
-  readonly #facts: DeviceFacts
+  readonly #facts: Identity
   readonly #backend: DeviceBackend
   readonly #session: DeviceSession
   #regions: readonly Region[] = []
@@ -66,7 +69,7 @@ export class Device {
   #poison: VfioSystemError | undefined
   #closed: Promise<void> | undefined
 
-  private constructor(facts: DeviceFacts) {
+  private constructor(facts: Identity) {
     const { backend } = facts
     this.#facts = facts
     this.#backend = backend
@@ -75,6 +78,7 @@ export class Device {
     this.driver = backend.driver
     this.origin = backend.origin
     this.via = backend.via
+    this.clock = backend.clock
     this.capabilities = facts.capabilities
     this.precopyInfoV2 = facts.precopyInfoV2
     this.resetAtOpen = facts.resetAtOpen
@@ -86,7 +90,7 @@ export class Device {
   }
 
   /** @internal */
-  static async create(facts: DeviceFacts): Promise<Device> {
+  static async create(facts: Identity): Promise<Device> {
     const device = new Device(facts)
     device.#regions = await facts.regions(operation => device.#checkUsable(operation))
     return device

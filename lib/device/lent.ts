@@ -24,10 +24,14 @@ export async function adoptFd(lent: LentDevice): Promise<DeviceBackend> {
   const facts = await describeFd(fd)
   if (facts === undefined || facts.kind === 'other') {
     const what = facts === undefined ? 'not open' : `'${facts.link}'`
-    throw new VfioError('ERR_VFIO_NO_DEVICE', `fd ${fd} is no VFIO device: it is ${what}. It was left as it is`)
+    throw new VfioError(
+      'ERR_VFIO_NO_DEVICE',
+      `fd ${fd} is no VFIO device: it is ${what}. It was left as it is`,
+    )
   }
   const { calls, result } = loadAddon().adopt(fd, companions)
-  if (calls === undefined) throw new VfioSystemError(result, { syscall: 'pthread_create' }, { device: `fd:${fd}` })
+  if (calls === undefined)
+    throw new VfioSystemError(result, { syscall: 'pthread_create' }, { device: `fd:${fd}` })
   return {
     name: facts.device?.name ?? `fd:${fd}`,
     driver: facts.device?.driver,

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { DeviceBackend } from '../backend/seam.ts'
+import { explainNotMigratable } from '../checks/not_migratable.ts'
+import { VfioError, VfioSystemError } from '../errors.ts'
+import { findDevice } from '../host/find.ts'
+import { hostFacts } from '../host/host.ts'
+import { driverManners } from '../kernel/drivers.ts'
+import { errno } from '../kernel/errno.ts'
+import { capabilitiesOf, feature, operation } from '../kernel/feature.ts'
+import { stateName, stateNumber, type StateName } from '../kernel/state.ts'
+import { Device } from './device.ts'
+import { readRegions } from './regions.ts'
+
+/** Asks an open device what it can do, and makes it ready. @internal */
+export async function identify(
+  backend: DeviceBackend,
+  options: { precopyInfoV2?: boolean },
+): Promise<Device> {
+  const { calls } = backend
+  const flags = await askFlags(backend)
+  const dmaLogging = (await calls.probe(feature.DMA_LOGGING_START, operation.SET)) === 0
+  const capabilities = capabilitiesOf(Math.max(flags, 0), dmaLogging)
+  const opened = backend.origin === 'opened'
+  const keepsState = opened && capabilities.stopCopy && (driverManners(backend.driver)?.resetAtOpen ?? false)
+  const wantsV2 = capabilities.preCopy && (options.precopyInfoV2 ?? opened)
+  return await Device.create({
+    backend,
+    capabilities,
+    regions: check => readRegions(backend, check),
+    precopyInfoV2: wantsV2 && (await optIn(backend)),
+    resetAtOpen: keepsState ? await resetUnlessRunning(backend) : undefined,
+    resetAtClose: keepsState,
+    whyNotMigratable: () => whyNotMigratable(backend, flags),
+  })
+}
+
+/** The flags of VFIO_DEVICE_FEATURE_MIGRATION, or -ENOTTY of a device without migration. */
+async function askFlags({ calls, name }: DeviceBackend): Promise<number> {
+  const flags = await calls.migrationFlags()
+  if (flags >= 0 || flags === -errno.ENOTTY) return flags
+  const call = { syscall: 'ioctl', request: 'VFIO_DEVICE_FEATURE_MIGRATION' }
+  const remedy =
+    flags === -errno.EINVAL ? 'A lent fd must be bound to its iommufd before it is passed on' : undefined
+  throw new VfioSystemError(flags, call, { device: name, remedy })
+}
+
+async function optIn({ calls, name }: DeviceBackend): Promise<boolean> {
+  const answer = await calls.optInPrecopyInfoV2()
+  // ENOTTY: the kernel is older than the feature.
+  if (answer >= 0 || answer === -errno.ENOTTY) return answer >= 0
+  const call = { syscall: 'ioctl', request: 'VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2' }
+  throw new VfioSystemError(answer, call, { device: name })
+}
+
+/**
+ * A driver that keeps its migration state over the last close has dropped the sessions that belong to it: leaving such
+ * a state dereferences them (mtty). Answers the state that it was found in, when that was not RUNNING.
+ */
+async function resetUnlessRunning({ calls, name }: DeviceBackend): Promise<StateName | undefined> {
+  const state = await calls.getState()
+  if (state === stateNumber('RUNNING')) return undefined
+  const answer = state < 0 ? state : await calls.reset()
+  if (answer < 0) {
+    const request = state < 0 ? 'VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE' : 'VFIO_DEVICE_RESET'
+    throw new VfioSystemError(answer, { syscall: 'ioctl', request }, { device: name, recovery: 'reset' })
+  }
+  return stateName(state)
+}
+
+async function whyNotMigratable({ name, origin }: DeviceBackend, answer: number): Promise<VfioError> {
+  if (origin === 'lent' && name.startsWith('fd:')) {
+    return new VfioError(
+      'ERR_VFIO_NOT_MIGRATABLE',
+      `'${name}' has no migration: its driver does not offer it`,
+      { device: name },
+    )
+  }
+  const facts = await findDevice(name)
+  return explainNotMigratable(facts, answer, await hostFacts(facts))
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Device } from '../device/device.ts'
+import { isVfioError, type Arc } from '../errors.ts'
+import type { StateName } from '../kernel/state.ts'
+import type { SideReport } from './report.ts'
+
+/** One of the two devices of a migration, with the record of what was done to it. */
+export class Side {
+  readonly device: Device
+  readonly #arcs: Arc[] = []
+  readonly #onArcs: (arcs: readonly Arc[]) => void
+
+  constructor(device: Device, onArcs: (arcs: readonly Arc[]) => void) {
+    this.device = device
+    this.#onArcs = onArcs
+  }
+
+  async go(target: StateName, signal?: AbortSignal): Promise<void> {
+    try {
+      this.#record(await this.device.setState(target, { ...(signal && { signal }) }))
+    } catch (error) {
+      if (isVfioError(error)) this.#record(error.arcs)
+      throw error
+    }
+  }
+
+  /** True when one of the arcs led there. */
+  wasIn(states: ReadonlySet<StateName>): boolean {
+    return this.#arcs.some(({ to }) => states.has(to))
+  }
+
+  /** True when the device left the state that was loaded into it: from then on it may have run. */
+  get mayHaveRun(): boolean {
+    const loaded = this.#arcs.findIndex(({ from }) => from === 'RESUMING')
+    return loaded >= 0 && this.#arcs.length > loaded + 1
+  }
+
+  async report(): Promise<SideReport> {
+    const { name, driver } = this.device
+    const state = await this.device.state().catch(() => undefined)
+    const stuck = state === undefined || state === 'ERROR' || state === 'RESUMING'
+    return { device: name, driver, arcs: [...this.#arcs], state, recovery: stuck ? 'reset' : 'none' }
+  }
+
+  #record(arcs: readonly Arc[]): void {
+    this.#arcs.push(...arcs)
+    if (arcs.length > 0) this.#onArcs(arcs)
+  }
+}
