@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
-import { say } from '../steps.mjs'
+import { say } from './steps.mjs'
 
 /** @param {string} path */
 const socketName = path => `\0vfio-migrate/${createHash('sha256').update(path).digest('hex').slice(0, 32)}`

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// npm run test:kernel: the tests that need a real kernel device, on each kernel in a virtual machine.
+// Usage: npm run test:kernel -- [--kernel 6.12|newest|PATH]... [--grep TEXT] [--vfs N] [--timeout SECONDS]
+// A test that provokes a kernel warning announces it first: `EXPECT-KERNEL-WARNING <part of its line>` into /dev/kmsg.
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { bundle } from './guest/bundle.mjs'
+import { guestEnvironment } from './guest/environment.mjs'
+import { recordCounts, runMocha } from './mocha.mjs'
+import { ROOT, setup } from './setup.mjs'
+import { StepError, main, say, seconds, tail } from './steps.mjs'
+import { runInGuest } from './vm/guest.mjs'
+import { KERNELS, ensureKernel } from './vm/kernel.mjs'
+
+const COMPILED = join(ROOT, 'dist-test/kernel')
+
+/** @typedef {{ grep?: string, vfs: number, timeoutSeconds: number }} Choice */
+
+/** @param {string} directory */
+function testsIn(directory) {
+  const entries = existsSync(directory) ? readdirSync(directory) : []
+  return entries.filter(name => name.endsWith('.test.js')).map(name => join(directory, name))
+}
+
+/** @param {string[]} files @returns {string} a program that runs them all */
+function entry(files) {
+  const loaders = files.map(file => `  ${JSON.stringify(file)}: () => import(${JSON.stringify(file)}),\n`)
+  return `import { runTests } from './scripts/guest/mocha-run.mjs'\nawait runTests({\n${loaders.join('')}})\n`
+}
+
+/**
+ * @param {import('./vm/kernel.mjs').Kernel} kernel
+ * @param {string} program
+ * @param {Choice} choice
+ * @returns {Promise<number>} the exit status
+ */
+async function runOn(kernel, program, { grep, vfs, timeoutSeconds }) {
+  const since = performance.now()
+  const results = mkdtempSync(join(tmpdir(), 'vfio-migrate-results-'))
+  const counts = join(results, 'counts.json')
+  say(`\nLinux ${kernel.release ?? kernel.image}`)
+  try {
+    const env = { ...(await guestEnvironment(kernel)), VFIO_MIGRATE_COUNTS: counts, ...(grep && { VFIO_MIGRATE_GREP: grep }) }
+    const command = [process.execPath, '--enable-source-maps', program]
+    const guest = await runInGuest({ kernel, command, env, vfs, timeoutSeconds, writable: [results] })
+    const status = guest.warnings.length > 0 ? 1 : guest.status
+    recordCounts(`kernel ${kernel.release}`, counts, status)
+    explain(guest)
+    say(`Linux ${kernel.release ?? kernel.image}: ${status === 0 ? 'passed' : `failed (${guest.status})`}, ${seconds(since)}`)
+    return status
+  } finally {
+    rmSync(results, { recursive: true, force: true })
+  }
+}
+
+/** @param {import('./vm/guest.mjs').GuestResult} guest */
+function explain({ ending, warnings, consoleLog }) {
+  if (ending !== 'exited') say(`The guest ${ending}. The end of its console (all of it: ${consoleLog}):\n${tail(consoleLog, 40)}`)
+  if (warnings.length === 0) return
+  say(`The kernel complained, and no test had announced it (the console: ${consoleLog}):`)
+  for (const line of warnings) say(`  ${line}`)
+}
+
+/** Tests about the kernels that run on this machine. @param {import('./vm/kernel.mjs').Kernel[]} kernels @param {Choice} choice */
+async function runHostTests(kernels, { grep }) {
+  const files = testsIn(join(COMPILED, 'host'))
+  const built = kernels.filter(kernel => kernel.tree)
+  if (files.length === 0 || built.length === 0) return 0
+  const env = {
+    VFIO_MIGRATE_KERNEL_HEADERS: built.map(kernel => kernel.headers).join(':'),
+    VFIO_MIGRATE_KERNEL_TREE: built.map(kernel => kernel.tree).join(':'),
+  }
+  say('\nOn this machine, about both kernels')
+  return runMocha('kernel host', [...files, ...(grep ? ['--grep', grep] : [])], env)
+}
+
+function readArguments() {
+  const { values } = parseArgs({
+    options: {
+      kernel: { type: 'string', multiple: true, default: KERNELS },
+      grep: { type: 'string' },
+      vfs: { type: 'string', default: '2' },
+      timeout: { type: 'string', default: '1800' },
+    },
+  })
+  return { names: values.kernel, ...(values.grep && { grep: values.grep }), vfs: Number(values.vfs), timeoutSeconds: Number(values.timeout) }
+}
+
+await main(async () => {
+  const { names, ...choice } = readArguments()
+  await setup()
+  const kernels = []
+  for (const name of process.env.VFIO_MIGRATE_KERNEL ? [KERNELS[0] ?? ''] : names) kernels.push(await ensureKernel(name))
+  const files = testsIn(COMPILED)
+  if (files.length === 0) throw new StepError(`There is no test in ${COMPILED}`)
+  const program = await bundle({ code: entry(files) }, 'tests.mjs')
+  const statuses = [await runHostTests(kernels, choice)]
+  for (const kernel of kernels) statuses.push(await runOn(kernel, program, choice))
+  return Math.max(...statuses)
+})
