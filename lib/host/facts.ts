@@ -121,6 +121,7 @@ export interface KernelFacts {
 }
 
 export interface ProcessFacts {
+  readonly pid: number
   readonly uid: number
   readonly gid: number
   /** The soft RLIMIT_NOFILE; undefined when it is unlimited or unreadable. */

@@ -39,6 +39,7 @@ async function processFacts(options: Rooted): Promise<ProcessFacts> {
     Number(new RegExp(`^${key}:\\s+\\d+\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0)
   const soft = /^Max open files\s+(\d+)/m.exec(limits)?.[1]
   return {
+    pid: Number(/^Pid:\s+(\d+)/m.exec(status)?.[1] ?? process.pid),
     uid: effective('Uid'),
     gid: effective('Gid'),
     openFilesLimit: soft === undefined ? undefined : Number(soft),
