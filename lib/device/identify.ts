@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { DeviceBackend } from '../backend/seam.ts'
-import { explainNotMigratable } from '../checks/not_migratable.ts'
-import { VfioError, VfioSystemError } from '../errors.ts'
+import { explainNotMigratable } from '../checks/migratable.ts'
+import { type VfioError, VfioSystemError } from '../errors.ts'
 import { findDevice } from '../host/find.ts'
-import { hostFacts } from '../host/host.ts'
+import { kernelFacts } from '../host/kernel.ts'
 import { driverManners } from '../kernel/drivers.ts'
 import { errno } from '../kernel/errno.ts'
 import { capabilitiesOf, feature, operation } from '../kernel/feature.ts'
@@ -67,14 +67,8 @@ async function resetUnlessRunning({ calls, name }: DeviceBackend): Promise<State
   return stateName(state)
 }
 
-async function whyNotMigratable({ name, origin }: DeviceBackend, answer: number): Promise<VfioError> {
-  if (origin === 'lent' && name.startsWith('fd:')) {
-    return new VfioError(
-      'ERR_VFIO_NOT_MIGRATABLE',
-      `'${name}' has no migration: its driver does not offer it`,
-      { device: name },
-    )
-  }
-  const facts = await findDevice(name)
-  return explainNotMigratable(facts, answer, await hostFacts(facts))
+async function whyNotMigratable({ name }: DeviceBackend, answer: number): Promise<VfioError> {
+  // A lent fd or a backend of another kind need not be in sysfs.
+  const device = await findDevice(name).catch(() => undefined)
+  return explainNotMigratable({ name, device, answer, kernel: await kernelFacts() })
 }

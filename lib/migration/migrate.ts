@@ -74,6 +74,8 @@ class Migration {
   async run(signal: AbortSignal | undefined): Promise<MigrationReport> {
     const begun = this.#now()
     await this.#destination.go('RESUMING', signal)
+    // A failed write is told by its callback; the event of the same name would end the process.
+    this.#destination.device.resumingStream.on('error', () => undefined)
     if (this.#source.device.capabilities.preCopy) await this.#precopy(signal)
     const stopped = this.#now()
     await this.#source.go('STOP_COPY', signal)
