@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A stand-in for the kernel under the unmodified addon: LD_PRELOADed, it answers for the VFIO nodes of four scripted
+// devices in group 7 and passes every other path and fd to libc. It is written from the kernel's documented behaviour
+// and shares nothing with lib/ or native/, so that a slip in either shows.
+//
+// Nothing here may synchronise the threads that it serves, as the kernel does not: locks are bare futexes, which
+// ThreadSanitizer does not see, and shared memory is touched by code of our own only, never by libc functions that
+// the sanitizers intercept.
+#ifndef FAKE_H
+#define FAKE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+enum { kDevices = 4, kRegions = 10, kRegionBytes = 256, kNoDevice = -1 };
+enum { kError, kStop, kRunning, kStopCopy, kResuming, kRunningP2p, kPreCopy, kPreCopyP2p, kStates };
+
+// ---- log.c: the lock, the log that the tests read, strings without libc
+void lock(void);
+void unlock(void);
+void wait_for_change(int milliseconds);  // called and returns with the lock held
+void changed(void);
+long now_ms(void);
+void note(const char* format, ...);      // %s %d %x (64 bits); one line of the log
+void mismatch(const char* format, ...);  // the caller broke the kernel's contract: fails the test
+int lines_starting_with(const char* text);
+size_t log_size(void);
+const char* log_text(void);
+void clear_log(void);
+bool same(const char* a, const char* b);
+bool starts(const char* text, const char* prefix);
+void copy(void* to, const void* from, size_t bytes);
+void zero(void* to, size_t bytes);
+
+// ---- rules.c: scripted faults
+struct verdict {
+  long error;  // -errno to answer instead of acting
+  long after;  // -errno to answer after having acted
+  long cut;    // most bytes to take, 0 for no limit
+};
+struct verdict gate(const char* operation, int device);  // may hold the call; the lock is released meanwhile
+long add_rule(int device, const char* operation, int nth, const char* what, long value);
+long release(const char* operation);
+void clear_rules(void);
+
+// ---- machine.c: states, sessions, streams
+enum manner { kMlx5, kMtty };
+struct session {
+  int device;
+  bool used, dead, has_fd, saving, in_flight, last_image;
+  int fd_real, fd_signal;  // the two ends behind a saving fd of mlx5: a byte in between makes it readable
+  bool ready;
+  uint64_t position, filled, initial_end;
+  uint64_t record_start[16];
+  uint64_t record_bytes[16];  // without the header of 16
+  int records;
+  uint64_t flying;  // size of the image that is being saved
+  uint64_t taken;   // bytes written to a resuming fd
+  uint32_t hash;
+};
+struct dma_range {
+  uint64_t iova, length;
+};
+struct device {
+  int opens, calls_in_set;
+  bool reset_noted, info_v2, auto_save, has_logging, logging, chunks;
+  int flags, state;
+  enum manner manner;
+  uint64_t image, dirty, data_size, log_page_size;
+  struct session* session;
+  uint64_t dirty_iova[32];
+  int dirty_pages;
+  struct {
+    uint32_t flags, cap_offset, cap_bytes;
+    uint64_t size, offset;
+    unsigned char caps[1024];
+  } region[kRegions];
+  unsigned char bytes[kRegions][kRegionBytes];
+};
+extern struct device devices[kDevices];
+extern int kernel_version;  // 612 or 702
+extern bool group_viable;
+void power_on(int device);  // as after a cold start
+void last_close(struct device* d);
+long set_state(struct device* d, int target, struct session** opened);
+void reset_device(struct device* d);
+void complete_save(struct device* d);
+long read_session(struct session* s, unsigned char* to, size_t bytes, bool nonblock);
+long write_session(struct session* s, const unsigned char* from, size_t bytes);
+long precopy_info(struct session* s, void* argument);
+void drop_session(struct session* s);  // the last fd of it is gone
+
+// ---- device.c: the device fd
+long device_ioctl(int device, unsigned long request, void* argument);
+long device_access(int device, void* bytes, size_t length, off_t offset, bool write);
+
+// ---- files.c: paths, fds, group, container, iommufd
+enum kind { kControl, kDeviceFile, kIommufd, kGroup, kContainer, kData };
+struct file {
+  bool used;
+  enum kind kind;
+  int fd, device, busy;
+  bool bound;  // a device fd that may be used
+  int access;  // O_RDONLY, O_WRONLY, O_RDWR
+  struct session* session;
+  dev_t st_dev;
+  ino_t st_ino;
+  size_t reply_size, reply_position;
+  char reply[1 << 18];
+};
+struct file* find_file(int fd);
+bool ours(const char* path);
+long open_path(const char* path, int flags);
+long data_fd(struct session* s);  // an fd for a new session, EMFILE where the process has no more
+long file_ioctl(struct file* f, unsigned long request, void* argument);
+long file_read(struct file* f, void* to, size_t bytes);
+long file_write(struct file* f, const void* from, size_t bytes);
+void forget_file(struct file* f);
+const char* file_name(const struct file* f);
+int open_files(struct file* report_to);  // all but control
+void forget_files(void);
+
+// ---- control.c
+long control(struct file* f, const char* text, size_t bytes);
+
+#endif
