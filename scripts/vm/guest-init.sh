@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Process 1 of the guest. Its root is the host's, read-only; /run/job is the host's side of this run:
 #   prepare.sh   mounts that only the host knows of      command.sh   what to run
-# The guest's output leaves by three virtio-serial ports: 1 stdout, 2 stderr, 3 exit status and farewell.
+# The guest's output leaves by three virtio-serial ports: 1 stdout, 2 stderr, 3 exit status. What comes in
+# by the third goes to the kernel's own keyboard, /proc/sysrq-trigger: the host asks what hangs, or ends the guest.
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp LANG=C.UTF-8
 
 mount -t proc proc /proc
@@ -15,7 +16,7 @@ mount -t tmpfs tmpfs /dev/shm
 # The tmpfs below hides the host's /tmp: prepare.sh brings back from here what the command needs of it.
 mount --bind / /run/host
 mount -t tmpfs tmpfs /tmp
-mount -t 9p -o trans=virtio,version=9p2000.L,msize=1048576 job /run/job
+mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000 job /run/job
 ip link set lo up
 . /run/job/prepare.sh
 
@@ -36,6 +37,11 @@ until set -- /dev/vport*p3 && [ -e "$1" ]; do sleep 0.05; done
 port="${1%3}"
 exec 8> "${port}1" 9> "${port}2" 7<> "${port}3"
 
+obey_host() {
+  while read -r key <&7; do echo "$key" > /proc/sysrq-trigger; done
+}
+obey_host & obedient=$!
+
 # A port takes 32 KiB a write and answers a short count, which Node does not expect of its stdout:
 # the command writes into pipes, and cat carries on.
 mkfifo /run/stdout /run/stderr
@@ -52,7 +58,6 @@ kill $patience 2> /dev/null
 
 printf '\000%s' "$END" >&8
 printf '\000%s' "$END" >&9
+kill $obedient 2> /dev/null # -1 above may have done so
 echo "$status" >&7
-read -r _ <&7
-echo b > /proc/sysrq-trigger
-sleep 60
+obey_host

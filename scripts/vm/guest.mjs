@@ -2,15 +2,15 @@
 // Runs one command in a guest: its output as it comes, its exit status, and what the kernel complained about.
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { cacheDirectory } from './cache.mjs'
 import { kernelWarnings } from './console.mjs'
+import { follow } from './follow.mjs'
 import { writeJob } from './job.mjs'
-import { ensurePackages, VM_PACKAGES } from './packages.mjs'
-import { untilMark } from './port.mjs'
-import { FIRST_PORT_FD, PORTS, qemuArguments } from './qemu.mjs'
+import { VM_PACKAGES, ensurePackages } from './packages.mjs'
+import { PORTS, qemuArguments } from './qemu.mjs'
 
 /**
  * @typedef {object} GuestOptions
@@ -34,12 +34,12 @@ import { FIRST_PORT_FD, PORTS, qemuArguments } from './qemu.mjs'
  * @property {string} consoleLog a file with it, kept until the next run that goes wrong; empty when all is well
  */
 
-const STATUS = { 'timed out': 124, died: 125 }
+const JOB = 'vfio-migrate-vm'
 
 /** @param {GuestOptions} options @returns {Promise<GuestResult>} */
 export async function runInGuest(options) {
   await ensurePackages(VM_PACKAGES)
-  const jobDirectory = mkdtempSync(join(tmpdir(), 'vfio-migrate-vm-'))
+  const jobDirectory = makeJobDirectory()
   const consoleLog = join(jobDirectory, 'console.log')
   const end = randomBytes(16).toString('hex')
   writeJob(jobDirectory, { ...options, end })
@@ -60,6 +60,15 @@ export async function runInGuest(options) {
   }
 }
 
+/** Its name has our process in it, so that a later run can remove what a killed one left. */
+function makeJobDirectory() {
+  for (const entry of readdirSync(tmpdir())) {
+    const owner = entry.match(new RegExp(`^${JOB}-(\\d+)-`))?.[1]
+    if (owner && !existsSync(`/proc/${owner}`)) rmSync(join(tmpdir(), entry), { recursive: true, force: true })
+  }
+  return mkdtempSync(join(tmpdir(), `${JOB}-${process.pid}-`))
+}
+
 /** @param {string} console @param {boolean} wrong */
 function keep(console, wrong) {
   if (!wrong) return ''
@@ -75,32 +84,6 @@ function startQemu(options, jobDirectory, consoleLog) {
   // setpriv: even when this process is killed outright, its guest does not live on.
   const command = ['--pdeathsig', 'KILL', '--', 'qemu-system-x86_64', ...qemuArguments(machine)]
   return spawn('setpriv', command, { stdio: ['ignore', 'inherit', 'inherit', ...PORTS.map(() => 'pipe')] })
-}
-
-/**
- * @param {import('node:child_process').ChildProcess} qemu
- * @param {GuestOptions} options
- * @param {string} end
- * @returns {Promise<{ ending: GuestResult['ending'], status: number }>}
- */
-async function follow(qemu, { stdout = process.stdout, stderr = process.stderr, timeoutSeconds = 600 }, end) {
-  const [out, err, control] = /** @type {import('node:net').Socket[]} */ (qemu.stdio.slice(FIRST_PORT_FD))
-  const drained = Promise.all([untilMark(out, stdout, end), untilMark(err, stderr, end)])
-  /** @type {NodeJS.Timeout | undefined} */
-  let timer
-  let ending = /** @type {'timed out' | 'died'} */ ('died')
-  const gone = new Promise((resolve, reject) => qemu.once('error', reject).once('close', resolve))
-  const answer = new Promise(resolve => control.once('data', data => resolve(Number(data))))
-  timer = setTimeout(() => {
-    ending = 'timed out'
-    qemu.kill('SIGKILL')
-  }, timeoutSeconds * 1000)
-  const status = await Promise.race([answer, gone.then(() => undefined)])
-  await Promise.race([drained, gone])
-  control.write('\n')
-  await gone
-  clearTimeout(timer)
-  return status === undefined ? { ending, status: STATUS[ending] } : { ending: 'exited', status }
 }
 
 /** Calls back before one of the usual signals ends this process. @param {() => void} clean */

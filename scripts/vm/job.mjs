@@ -39,7 +39,7 @@ export function writeJob(directory, { command, end, cwd = process.cwd(), env = {
 
 /** @param {string} path @param {number} index */
 function mountWritable(path, index) {
-  const options = 'trans=virtio,version=9p2000.L,msize=1048576'
+  const options = 'trans=virtio,version=9p2000.L,msize=512000'
   const make = isCovered(path) ? `mkdir -p ${quote(path)} && ` : ''
   return `${make}mount -t 9p -o ${options} writable${index} ${quote(path)}`
 }

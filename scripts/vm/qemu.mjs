@@ -73,10 +73,13 @@ const KERNEL_ARGUMENTS = [
   'printk.devkmsg=on',
   'root=root',
   'rootfstype=9p',
-  'rootflags=trans=virtio,version=9p2000.L,msize=1048576,cache=loose',
+  'rootflags=trans=virtio,version=9p2000.L,msize=512000,cache=loose',
   'ro',
   `init="${INIT}"`,
   'panic=-1',
+  // An emulated machine on a busy host is slow, not broken.
+  'tsc=reliable',
+  'rcupdate.rcu_cpu_stall_timeout=60',
 ]
 
 /** @param {Machine} machine @returns {string[]} */
