@@ -103,7 +103,7 @@ describe('setState', () => {
     const script = new ScriptedDevice()
     const device = await opened(script)
     const { promise, open } = gate<void>()
-    script.hold = promise
+    script.hold = () => promise
     const first = device.setState('PRE_COPY')
     await assert.rejects(device.setState('STOP'), { code: 'ERR_VFIO_BUSY' })
     await assert.rejects(device.precopyInfo(), { code: 'ERR_VFIO_BUSY' })
@@ -208,7 +208,7 @@ describe('reset and close', () => {
     const script = new ScriptedDevice()
     const device = await opened(script)
     const { promise, open } = gate<void>()
-    script.hold = promise
+    script.hold = () => promise
     const driving = device.setState('PRE_COPY')
     await device.reset()
     open()

@@ -102,7 +102,7 @@ export class ScriptedDevice implements DeviceBackend {
   /** -errno for the SET of a state, once. */
   readonly failures = new Map<number, number>()
   /** Awaited before a SET is answered. */
-  hold: Promise<void> | undefined
+  hold: (() => Promise<void>) | undefined
   resetAnswer = 0
   logs = true
 
@@ -122,7 +122,7 @@ export class ScriptedDevice implements DeviceBackend {
     let done = 0
     for (const to of states) {
       this.log.push(`SET ${to}`)
-      await this.hold
+      await this.hold?.()
       const failure = this.failures.get(to)
       if (failure !== undefined) {
         this.failures.delete(to)

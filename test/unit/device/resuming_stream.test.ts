@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { Readable } from 'node:stream'
+import { finished, pipeline } from 'node:stream/promises'
+import { openDevice } from '#lib/device/open.js'
+import type { Device } from '#lib/device/device.js'
+import { gate, ScriptedDevice } from './scripted_device.js'
+
+async function resuming(): Promise<{ script: ScriptedDevice; device: Device }> {
+  const script = new ScriptedDevice()
+  const device = await openDevice(script)
+  await device.setState('RESUMING')
+  script.log.length = 0
+  return { script, device }
+}
+
+describe('the resuming stream', () => {
+  it('writes all in order; its end keeps the fd, and leaving RESUMING closes it', async () => {
+    const { script, device } = await resuming()
+    await pipeline(Readable.from([Buffer.from('ab'), Buffer.from('cd')]), device.resumingStream)
+    assert.equal(script.session.closed, false)
+    assert.equal(device.resumingStream.bytesWritten, 4)
+    await device.setState('STOP')
+    assert.equal(script.session.closed, true)
+    assert.equal(Buffer.concat(script.session.written).toString(), 'abcd')
+  })
+
+  it('refuses to leave RESUMING while bytes are being written', async () => {
+    const { script, device } = await resuming()
+    const { promise, open } = gate<number>()
+    script.session.writeAnswer = () => promise
+    device.resumingStream.end('ab')
+    await assert.rejects(device.setState('STOP'), { code: 'ERR_VFIO_BUSY' })
+    assert.deepEqual(script.log, ['write 2', 'GET'])
+    open(2)
+    await finished(device.resumingStream)
+    await device.setState('STOP')
+  })
+
+  it('makes any failure final: the device takes reset() only', async () => {
+    const { script, device } = await resuming()
+    script.session.writeAnswer = () => -14
+    const stream = device.resumingStream
+    const failure = once(stream, 'error')
+    stream.write('ab')
+    const [error] = (await failure) as [NodeJS.ErrnoException]
+    assert.deepEqual([error.code, error.syscall], ['EFAULT', 'write'])
+    script.log.length = 0
+    await assert.rejects(device.setState('RUNNING'), {
+      code: 'ERR_VFIO_LOAD_FAILED',
+      recovery: 'reset',
+      state: 'RESUMING',
+    })
+    assert.deepEqual(script.log, ['GET'])
+    await device.reset()
+    assert.equal(await device.state(), 'RUNNING')
+  })
+
+  it('takes its destruction before the end for a failure', async () => {
+    const { device } = await resuming()
+    device.resumingStream.destroy()
+    await assert.rejects(device.setState('STOP'), { code: 'ERR_VFIO_LOAD_FAILED' })
+  })
+
+  it('lets RESUMING be left when nothing was written: the driver decides', async () => {
+    const { script, device } = await resuming()
+    await device.setState('STOP')
+    assert.deepEqual(script.log, ['GET', 'SET 1'])
+  })
+
+  it('never writes into a session that is over', async () => {
+    const { script, device } = await resuming()
+    const stream = device.resumingStream
+    stream.on('error', () => undefined)
+    await device.setState('STOP')
+    script.log.length = 0
+    stream.write('late')
+    assert.deepEqual(script.log, [])
+    assert.throws(() => device.resumingStream, { code: 'ERR_VFIO_NO_SESSION' })
+  })
+
+  it('counts what was taken when one of many writes fails', async () => {
+    const { script, device } = await resuming()
+    const answers = [2, -22, -19]
+    script.session.writeAnswer = () => answers.shift() ?? 0
+    const stream = device.resumingStream
+    const failure = once(stream, 'error')
+    stream.cork()
+    stream.write('ab')
+    stream.write('cd')
+    stream.write('ef')
+    stream.uncork()
+    const [error] = (await failure) as [NodeJS.ErrnoException]
+    assert.equal(error.code, 'EINVAL', 'the first failure is the one that is told')
+    assert.equal(stream.bytesWritten, 2)
+  })
+})

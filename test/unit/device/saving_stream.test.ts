@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { PassThrough } from 'node:stream'
+import { openDevice } from '#lib/device/open.js'
+import type { Device } from '#lib/device/device.js'
+import type { SavingStream } from '#lib/device/saving_stream.js'
+import { ScriptedDevice } from './scripted_device.js'
+
+const ENOMSG = -42
+const ENODEV = -19
+
+async function saving(
+  state: 'PRE_COPY' | 'STOP_COPY',
+): Promise<{ script: ScriptedDevice; device: Device; stream: SavingStream }> {
+  const script = new ScriptedDevice()
+  const device = await openDevice(script)
+  await device.setState(state)
+  return { script, device, stream: device.savingStream }
+}
+
+/** Collects what a consumer of 'data' gets. */
+function collect(stream: SavingStream): { text: () => string } {
+  const parts: Buffer[] = []
+  stream.on('data', (chunk: Buffer) => parts.push(chunk))
+  return { text: () => Buffer.concat(parts).toString() }
+}
+
+describe('the saving stream', () => {
+  it('reads nothing before the first demand', async () => {
+    const { script, stream } = await saving('PRE_COPY')
+    assert.equal(script.session.reads.length, 0)
+    stream.read()
+    assert.equal(script.session.reads.length, 1)
+  })
+
+  it('ends at a 0 that was read after the kernel had answered STOP_COPY', async () => {
+    const { script, stream } = await saving('STOP_COPY')
+    const taken = collect(stream)
+    ;(await script.session.nextRead()).answer(3, script.arc, 'abc')
+    ;(await script.session.nextRead()).answer(0, script.arc)
+    await once(stream, 'end')
+    assert.equal(taken.text(), 'abc')
+    assert.equal(stream.bytesRead, 3)
+  })
+
+  for (const [name, answer] of [
+    ['ENOMSG', ENOMSG],
+    ['0', 0],
+  ] as const) {
+    it(`takes ${name} in PRE_COPY for idle, and reads on when precopy info was asked`, async () => {
+      const { script, device, stream } = await saving('PRE_COPY')
+      const taken = collect(stream)
+      ;(await script.session.nextRead()).answer(2, script.arc, 'ab')
+      ;(await script.session.nextRead()).answer(answer, script.arc)
+      assert.equal(await stream.idle(), 'idle')
+      assert.equal(script.session.reads.length, 0, 'an idle stream asks no more')
+      script.session.info = { result: 0, initialBytes: 0, dirtyBytes: 2, flags: 0 }
+      assert.deepEqual(await device.precopyInfo(), {
+        initialBytes: 0,
+        dirtyBytes: 2,
+        bufferedBytes: 0,
+        reinit: false,
+      })
+      const read = await script.session.nextRead()
+      assert.ok(read.waitMs > 0, 'an image that was announced is waited for')
+      read.answer(2, script.arc, 'cd')
+      const next = await script.session.nextRead()
+      assert.equal(next.waitMs, 0, 'it has come: nothing more is waited for')
+      next.answer(answer, script.arc)
+      assert.equal(await stream.idle(), 'idle')
+      assert.equal(taken.text(), 'abcd')
+    })
+  }
+
+  it('gets every byte when a 0 that was read before STOP_COPY is delivered after it', async () => {
+    const { script, device, stream } = await saving('PRE_COPY')
+    const taken = collect(stream)
+    const before = script.arc
+    const late = await script.session.nextRead()
+    await device.setState('STOP_COPY')
+    late.answer(0, before)
+    ;(await script.session.nextRead()).answer(3, script.arc, 'end')
+    ;(await script.session.nextRead()).answer(0, script.arc)
+    await once(stream, 'end')
+    assert.equal(taken.text(), 'end')
+  })
+
+  it('asks once more when the 0 of STOP_COPY is delivered before the answer of the SET', async () => {
+    const { script, device, stream } = await saving('PRE_COPY')
+    collect(stream)
+    const early = await script.session.nextRead()
+    early.answer(0, script.arc + 2)
+    assert.equal(await stream.idle(), 'idle')
+    await device.setState('STOP_COPY')
+    ;(await script.session.nextRead()).answer(0, script.arc)
+    assert.equal(await stream.idle(), 'end')
+  })
+
+  it('is not idle while the consumer has bytes to take', async () => {
+    const { script, device, stream } = await saving('PRE_COPY')
+    stream.read()
+    ;(await script.session.nextRead()).answer(4, script.arc, 'abcd')
+    ;(await script.session.nextRead()).answer(ENOMSG, script.arc)
+    const idle = stream.idle()
+    assert.equal((await device.precopyInfo()).bufferedBytes, 4)
+    ;(await script.session.nextRead()).answer(ENOMSG, script.arc)
+    assert.equal((stream.read() as Buffer).toString(), 'abcd')
+    assert.equal(await idle, 'idle')
+  })
+
+  it('fails with the errno of a read', async () => {
+    const { script, stream } = await saving('PRE_COPY')
+    collect(stream)
+    const failure = once(stream, 'error')
+    ;(await script.session.nextRead()).answer(ENODEV, script.arc)
+    const [error] = (await failure) as [NodeJS.ErrnoException]
+    assert.deepEqual([error.code, error.errno, error.syscall], ['ENODEV', ENODEV, 'read'])
+    await assert.rejects(stream.idle(), { code: 'ENODEV' })
+    assert.equal(script.session.closed, true)
+  })
+})
+
+describe('a session that our own setState ends', () => {
+  it('closes a stream that nobody reads without an error', async () => {
+    const { device, stream } = await saving('PRE_COPY')
+    const closed = once(stream, 'close')
+    await device.setState('RUNNING')
+    await closed
+    assert.equal(stream.errored, null)
+    assert.throws(() => device.savingStream, { code: 'ERR_VFIO_NO_SESSION' })
+  })
+
+  it('fails a stream that is being read', async () => {
+    const { script, device, stream } = await saving('PRE_COPY')
+    collect(stream)
+    const read = await script.session.nextRead()
+    const failure = once(stream, 'error')
+    script.hold = async () => await Promise.resolve(read.answer(ENODEV, script.arc))
+    await device.setState('RUNNING')
+    const [error] = (await failure) as [NodeJS.ErrnoException]
+    assert.equal(error.code, 'ERR_VFIO_SESSION_ENDED')
+  })
+
+  it('leaves a stream alone that has reached its end', async () => {
+    const { script, device, stream } = await saving('STOP_COPY')
+    stream.read()
+    ;(await script.session.nextRead()).answer(3, script.arc, 'abc')
+    ;(await script.session.nextRead()).answer(0, script.arc)
+    await once(stream, 'readable')
+    await device.setState('STOP')
+    const taken = collect(stream)
+    await once(stream, 'end')
+    assert.equal(taken.text(), 'abc')
+  })
+
+  it('goes on when the SET fails before it leaves', async () => {
+    const { script, device, stream } = await saving('STOP_COPY')
+    collect(stream)
+    stream.on('error', () => undefined)
+    script.failures.set(1, -5)
+    await assert.rejects(device.setState('RUNNING'), { code: 'EIO' })
+    assert.equal(script.session.closed, false)
+  })
+
+  it('fails a stream that is read when another process has moved the device on', async () => {
+    const { script, device, stream } = await saving('PRE_COPY')
+    collect(stream)
+    const failure = once(stream, 'error')
+    await script.session.nextRead()
+    script.state = 2
+    await device.setState('RUNNING')
+    const [error] = (await failure) as [NodeJS.ErrnoException]
+    assert.equal(error.code, 'ERR_VFIO_SESSION_ENDED')
+  })
+})
+
+describe('a destroyed saving stream', () => {
+  it('has STOP_COPY refused, with the remedy, until the device went back to RUNNING', async () => {
+    const { script, device, stream } = await saving('PRE_COPY')
+    stream.destroy()
+    await once(stream, 'close')
+    script.log.length = 0
+    await assert.rejects(device.setState('STOP_COPY'), {
+      code: 'ERR_VFIO_STREAM_DESTROYED',
+      message: /RUNNING/,
+    })
+    assert.deepEqual(script.log, ['GET'])
+    await device.setState('RUNNING')
+    await device.setState('STOP_COPY')
+    assert.notEqual(device.savingStream, stream)
+  })
+
+  it('is what a lent device in PRE_COPY looks like: its session is in other hands', async () => {
+    const script = new ScriptedDevice('dev', 'lent')
+    script.state = 6
+    const device = await openDevice(script)
+    await assert.rejects(device.setState('STOP_COPY'), { code: 'ERR_VFIO_STREAM_DESTROYED' })
+  })
+})
+
+describe('chunks()', () => {
+  it('stops at idle when told, leaves the stream usable, and goes on to the end', async () => {
+    const { script, device, stream } = await saving('PRE_COPY')
+    const feed = async (): Promise<void> => {
+      ;(await script.session.nextRead()).answer(2, script.arc, 'ab')
+      ;(await script.session.nextRead()).answer(ENOMSG, script.arc)
+    }
+    const texts: string[] = []
+    const feeding = feed()
+    for await (const chunk of stream.chunks({ until: 'idle' })) texts.push(chunk.toString())
+    await feeding
+    assert.equal(stream.destroyed, false)
+    await device.setState('STOP_COPY')
+    const rest = (async (): Promise<void> => {
+      ;(await script.session.nextRead()).answer(2, script.arc, 'cd')
+      ;(await script.session.nextRead()).answer(0, script.arc)
+    })()
+    for await (const chunk of stream.chunks()) texts.push(chunk.toString())
+    await rest
+    assert.deepEqual(texts, ['ab', 'cd'])
+    assert.equal(await stream.idle(), 'end')
+  })
+
+  it('destroys nothing when the loop is left', async () => {
+    const { script, stream } = await saving('PRE_COPY')
+    const feeding = script.session.nextRead().then(read => read.answer(2, script.arc, 'ab'))
+    for await (const chunk of stream.chunks()) {
+      assert.equal(chunk.toString(), 'ab')
+      break
+    }
+    await feeding
+    assert.equal(stream.destroyed, false)
+    assert.equal(stream.listenerCount('readable'), 0)
+  })
+
+  it('waits through an idle when it is to go on to the end', async () => {
+    const { script, device, stream } = await saving('PRE_COPY')
+    const texts: string[] = []
+    const reading = (async (): Promise<void> => {
+      for await (const chunk of stream.chunks({ until: 'end' })) texts.push(chunk.toString())
+    })()
+    ;(await script.session.nextRead()).answer(ENOMSG, script.arc)
+    assert.equal(await stream.idle(), 'idle')
+    await device.setState('STOP_COPY')
+    ;(await script.session.nextRead()).answer(1, script.arc, 'z')
+    ;(await script.session.nextRead()).answer(0, script.arc)
+    await reading
+    assert.deepEqual(texts, ['z'])
+  })
+
+  it('rejects when the stream is destroyed', async () => {
+    const { script, stream } = await saving('PRE_COPY')
+    stream.on('error', () => undefined)
+    const next = stream.chunks().next()
+    ;(await script.session.nextRead()).answer(-5, script.arc)
+    await assert.rejects(next, { code: 'EIO' })
+  })
+})
+
+describe('copyTo()', () => {
+  it('refuses a sink that calls back before its bytes are consumed, and names pipeline', async () => {
+    const { stream } = await saving('PRE_COPY')
+    await assert.rejects(stream.copyTo(new PassThrough() as never), {
+      name: 'TypeError',
+      message: /pipeline/,
+    })
+  })
+})
