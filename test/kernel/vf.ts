@@ -15,7 +15,8 @@ export interface BoundFunction extends AsyncDisposable {
 /** Binds the virtual function `index` to vfio-pci. */
 export async function bindToVfioPci(index = 0): Promise<BoundFunction> {
   const address = virtualFunctions()[index]
-  if (address === undefined) throw new Error(`the guest has no virtual function ${index}: run it with --vfs 2`)
+  if (address === undefined)
+    throw new Error(`the guest has no virtual function ${index}: run it with --vfs 2`)
   const path = `/sys/bus/pci/devices/${address}`
   await writeFile(`${path}/driver_override`, 'vfio-pci')
   await writeFile('/sys/bus/pci/drivers_probe', address)
