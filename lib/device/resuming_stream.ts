@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Writable } from 'node:stream'
 import type { SessionCalls } from '../backend/seam.ts'
-import { VfioError, VfioSystemError } from '../errors.ts'
+import { type VfioError, VfioSystemError } from '../errors.ts'
 
 const mebibyte = 1024 * 1024
 

@@ -102,13 +102,13 @@ describe('setState', () => {
   it('refuses a second path while one is driven', async () => {
     const script = new ScriptedDevice()
     const device = await opened(script)
-    const { promise, open } = gate<void>()
+    const { promise, open } = gate<undefined>()
     script.hold = () => promise
     const first = device.setState('PRE_COPY')
     await assert.rejects(device.setState('STOP'), { code: 'ERR_VFIO_BUSY' })
     await assert.rejects(device.precopyInfo(), { code: 'ERR_VFIO_BUSY' })
     assert.equal(await device.state(), 'RUNNING')
-    open()
+    open(undefined)
     await first
     assert.equal((await device.setState('RUNNING')).length, 1)
   })
@@ -207,11 +207,11 @@ describe('reset and close', () => {
   it('let a reset overtake a path that hangs', async () => {
     const script = new ScriptedDevice()
     const device = await opened(script)
-    const { promise, open } = gate<void>()
+    const { promise, open } = gate<undefined>()
     script.hold = () => promise
     const driving = device.setState('PRE_COPY')
     await device.reset()
-    open()
+    open(undefined)
     await driving
   })
 

@@ -136,7 +136,10 @@ describe('a session that our own setState ends', () => {
     collect(stream)
     const read = await script.session.nextRead()
     const failure = once(stream, 'error')
-    script.hold = async () => await Promise.resolve(read.answer(ENODEV, script.arc))
+    script.hold = () => {
+      read.answer(ENODEV, script.arc)
+      return Promise.resolve()
+    }
     await device.setState('RUNNING')
     const [error] = (await failure) as [NodeJS.ErrnoException]
     assert.equal(error.code, 'ERR_VFIO_SESSION_ENDED')

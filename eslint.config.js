@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+import { fileURLToPath } from 'node:url'
+import n from 'eslint-plugin-n'
+import tseslint from 'typescript-eslint'
+
+const root = fileURLToPath(new URL('.', import.meta.url))
+
+/**
+ * Imports run one way: a folder of lib/ may import the folders named here, itself, and nothing else of lib/.
+ * The files beside the folders (errors, clock) are open to all but lib/kernel.
+ */
+const mayImport = {
+  kernel: [],
+  backend: ['kernel'],
+  host: ['kernel'],
+  checks: ['kernel', 'backend', 'host'],
+  device: ['kernel', 'backend', 'host', 'checks'],
+  migration: ['kernel', 'backend', 'device'],
+  cli: ['kernel'],
+}
+
+const direction = Object.entries(mayImport).map(([folder, allowed]) => {
+  const forbidden = Object.keys(mayImport).filter(other => other !== folder && !allowed.includes(other))
+  const patterns = [
+    {
+      group: forbidden.map(other => `../${other}/*`).concat(forbidden.map(other => `../../${other}/*`)),
+      message: `lib/${folder} imports ${['itself', ...allowed].join(', ')} only`,
+    },
+    ...(folder === 'kernel' ? [{ group: ['../*'], message: 'lib/kernel imports nothing' }] : []),
+    ...(folder === 'device'
+      ? []
+      : [{ group: ['**/backend/native.ts'], message: 'only lib/device uses the addon' }]),
+  ]
+  return { files: [`lib/${folder}/**/*.ts`], rules: { 'no-restricted-imports': ['error', { patterns }] } }
+})
+
+/** Time comes from the clock of the backend. */
+const timeless = [
+  { object: 'Date', property: 'now' },
+  { object: 'performance', property: 'now' },
+  { object: 'process', property: 'hrtime' },
+].map(entry => ({ ...entry, message: 'take the time from the backend’s clock' }))
+
+export default tseslint.config(
+  { ignores: ['dist', 'dist-test', 'build', 'build-*', 'node_modules', 'coverage'] },
+  ...tseslint.configs.strictTypeChecked,
+  {
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: root } },
+    plugins: { n },
+    rules: {
+      '@typescript-eslint/restrict-template-expressions': [
+        'error',
+        { allowNumber: true, allowBoolean: true },
+      ],
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+      '@typescript-eslint/no-invalid-void-type': [
+        'error',
+        { allowInGenericTypeArguments: true, allowAsThisParameter: false },
+      ],
+      'n/no-unsupported-features/node-builtins': ['error', { version: '>=20.19.0', ignores: ['fs.cpSync'] }],
+      'n/no-unsupported-features/es-builtins': ['error', { version: '>=20.19.0' }],
+      'n/prefer-node-protocol': 'error',
+    },
+  },
+  ...direction,
+  {
+    files: ['lib/**/*.ts'],
+    ignores: ['lib/clock.ts'],
+    rules: {
+      'no-restricted-properties': ['error', ...timeless],
+      'no-restricted-globals': ['error', 'setTimeout', 'setInterval'],
+    },
+  },
+  {
+    files: ['**/*.mjs', '**/*.js', '**/*.cjs'],
+    extends: [tseslint.configs.disableTypeChecked],
+    rules: { '@typescript-eslint/no-require-imports': 'off' },
+  },
+)
