@@ -19,7 +19,8 @@ await main(async () => {
     vfs: 2,
     timeoutSeconds: 300,
   })
-  if (result.ending !== 'exited') say(`The virtual machine ${result.ending}; its console: ${result.consoleLog}`)
+  if (result.ending !== 'exited')
+    say(`The virtual machine ${result.ending}; its console: ${result.consoleLog}`)
   for (const line of result.warnings) say(`kernel: ${line}`)
   return result.status
 })

@@ -35,7 +35,12 @@ async function tryLock(path) {
 /** Resolves when the holder lets go or dies. @param {string} path */
 async function holderGone(path) {
   const socket = connect(socketName(path))
-  await new Promise(resolve => socket.on('error', () => {}).on('close', resolve).resume())
+  await new Promise(resolve =>
+    socket
+      .on('error', () => {})
+      .on('close', resolve)
+      .resume(),
+  )
   await new Promise(resolve => setTimeout(resolve, 50))
 }
 

@@ -44,7 +44,9 @@ export async function runMocha(suite, args, env = {}) {
  * @param {number} status
  */
 export function recordCounts(suite, file, status) {
-  const counts = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { passed: 0, failed: 0, skipped: 0 }
+  const counts = existsSync(file)
+    ? JSON.parse(readFileSync(file, 'utf8'))
+    : { passed: 0, failed: 0, skipped: 0 }
   if (status !== 0 && counts.failed === 0) counts.failed = 1
   record({ suite, ...counts })
 }

@@ -17,12 +17,16 @@ export function record(counts) {
 /** @param {string} file @returns {Counts[]} */
 export function readResults(file) {
   const text = existsSync(file) ? readFileSync(file, 'utf8') : ''
-  return text.split('\n').filter(Boolean).map(line => JSON.parse(line))
+  return text
+    .split('\n')
+    .filter(Boolean)
+    .map(line => JSON.parse(line))
 }
 
 /** @param {Counts[]} all */
 export function summary(all) {
-  const sum = (/** @type {'passed' | 'failed' | 'skipped'} */ key) => all.reduce((total, counts) => total + counts[key], 0)
+  const sum = (/** @type {'passed' | 'failed' | 'skipped'} */ key) =>
+    all.reduce((total, counts) => total + counts[key], 0)
   return `${sum('passed')} passed, ${sum('failed')} failed, ${sum('skipped')} skipped`
 }
 

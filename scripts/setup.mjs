@@ -31,7 +31,10 @@ function requireCompilers() {
   const absent = COMPILERS.filter(([program = '']) => spawnSync(program, ['--version']).error)
   if (absent.length === 0) return
   const [programs, packages] = [0, 1].map(column => absent.map(row => row[column]).join(' '))
-  throw new StepError(`The addon cannot be compiled: no ${programs}. As root:\n  apt-get install ${packages}`, MISSING)
+  throw new StepError(
+    `The addon cannot be compiled: no ${programs}. As root:\n  apt-get install ${packages}`,
+    MISSING,
+  )
 }
 
 /** Node's own headers where they are installed beside it; otherwise node-gyp downloads them. */

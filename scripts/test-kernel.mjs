@@ -42,13 +42,19 @@ async function runOn(kernel, program, { grep, vfs, timeoutSeconds }) {
   const counts = join(results, 'counts.json')
   say(`\nLinux ${kernel.release ?? kernel.image}`)
   try {
-    const env = { ...(await guestEnvironment(kernel)), VFIO_MIGRATE_COUNTS: counts, ...(grep && { VFIO_MIGRATE_GREP: grep }) }
+    const env = {
+      ...(await guestEnvironment(kernel)),
+      VFIO_MIGRATE_COUNTS: counts,
+      ...(grep && { VFIO_MIGRATE_GREP: grep }),
+    }
     const command = [process.execPath, '--enable-source-maps', program]
     const guest = await runInGuest({ kernel, command, env, vfs, timeoutSeconds, writable: [results] })
     const status = guest.warnings.length > 0 ? 1 : guest.status
     recordCounts(`kernel ${kernel.release}`, counts, status)
     explain(guest)
-    say(`Linux ${kernel.release ?? kernel.image}: ${status === 0 ? 'passed' : `failed (${guest.status})`}, ${seconds(since)}`)
+    say(
+      `Linux ${kernel.release ?? kernel.image}: ${status === 0 ? 'passed' : `failed (${guest.status})`}, ${seconds(since)}`,
+    )
     return status
   } finally {
     rmSync(results, { recursive: true, force: true })
@@ -57,7 +63,8 @@ async function runOn(kernel, program, { grep, vfs, timeoutSeconds }) {
 
 /** @param {import('./vm/guest.mjs').GuestResult} guest */
 function explain({ ending, warnings, consoleLog }) {
-  if (ending !== 'exited') say(`The guest ${ending}. The end of its console (all of it: ${consoleLog}):\n${tail(consoleLog, 40)}`)
+  if (ending !== 'exited')
+    say(`The guest ${ending}. The end of its console (all of it: ${consoleLog}):\n${tail(consoleLog, 40)}`)
   if (warnings.length === 0) return
   say(`The kernel complained, and no test had announced it (the console: ${consoleLog}):`)
   for (const line of warnings) say(`  ${line}`)
@@ -85,14 +92,20 @@ function readArguments() {
       timeout: { type: 'string', default: '1800' },
     },
   })
-  return { names: values.kernel, ...(values.grep && { grep: values.grep }), vfs: Number(values.vfs), timeoutSeconds: Number(values.timeout) }
+  return {
+    names: values.kernel,
+    ...(values.grep && { grep: values.grep }),
+    vfs: Number(values.vfs),
+    timeoutSeconds: Number(values.timeout),
+  }
 }
 
 await main(async () => {
   const { names, ...choice } = readArguments()
   await setup()
   const kernels = []
-  for (const name of process.env.VFIO_MIGRATE_KERNEL ? [KERNELS[0] ?? ''] : names) kernels.push(await ensureKernel(name))
+  for (const name of process.env.VFIO_MIGRATE_KERNEL ? [KERNELS[0] ?? ''] : names)
+    kernels.push(await ensureKernel(name))
   const files = testsIn(COMPILED)
   if (files.length === 0) throw new StepError(`There is no test in ${COMPILED}`)
   const program = await bundle({ code: entry(files) }, 'tests.mjs')

@@ -12,7 +12,9 @@ const ELSEWHERE = ['kernel', 'hardware']
 await main(async () => {
   await setup()
   const compiled = join(ROOT, 'dist-test')
-  const areas = readdirSync(compiled, { withFileTypes: true }).filter(entry => entry.isDirectory() && !ELSEWHERE.includes(entry.name))
+  const areas = readdirSync(compiled, { withFileTypes: true }).filter(
+    entry => entry.isDirectory() && !ELSEWHERE.includes(entry.name),
+  )
   const patterns = areas.map(area => `dist-test/${area.name}/**/*.test.js`)
   const files = patterns.filter(pattern => hasTests(join(compiled, pattern.split('/')[1] ?? '')))
   return runMocha('test', [...files, ...process.argv.slice(2)])

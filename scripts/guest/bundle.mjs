@@ -15,7 +15,8 @@ const require = createRequireForBundle(import.meta.url)`
 export async function bundle(input, name) {
   const { build } = await import('esbuild')
   const outfile = join(ROOT, 'build/guest', name)
-  const source = 'code' in input ? { stdin: { contents: input.code, resolveDir: ROOT } } : { entryPoints: [input.entry] }
+  const source =
+    'code' in input ? { stdin: { contents: input.code, resolveDir: ROOT } } : { entryPoints: [input.entry] }
   await build({
     ...source,
     outfile,

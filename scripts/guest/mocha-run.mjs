@@ -9,7 +9,12 @@ import CountingReporter from '../mocha-reporter.mjs'
  */
 export async function runTests(files) {
   const { VFIO_MIGRATE_GREP: grep, FORCE_COLOR } = process.env
-  const mocha = new Mocha({ reporter: CountingReporter, timeout: 60_000, color: FORCE_COLOR === '1', ...(grep && { grep }) })
+  const mocha = new Mocha({
+    reporter: CountingReporter,
+    timeout: 60_000,
+    color: FORCE_COLOR === '1',
+    ...(grep && { grep }),
+  })
   for (const [name, load] of Object.entries(files)) {
     mocha.suite.emit('pre-require', globalThis, name, mocha)
     await load()

@@ -13,14 +13,25 @@ const DEFAULT_MIRROR = 'http://deb.debian.org/debian'
 /** The text of every file that the system's apt reads package sources from. */
 function systemSources() {
   const parts = '/etc/apt/sources.list.d'
-  const files = ['/etc/apt/sources.list', ...(existsSync(parts) ? readdirSync(parts).map(name => join(parts, name)) : [])]
-  return files.filter(existsSync).map(path => readFileSync(path, 'utf8')).join('\n')
+  const files = [
+    '/etc/apt/sources.list',
+    ...(existsSync(parts) ? readdirSync(parts).map(name => join(parts, name)) : []),
+  ]
+  return files
+    .filter(existsSync)
+    .map(path => readFileSync(path, 'utf8'))
+    .join('\n')
 }
 
 /** @param {RegExp} pattern */
 function mirror(pattern) {
-  const lines = systemSources().split('\n').filter(line => /^\s*(deb\s|URIs:)/.test(line))
-  return lines.flatMap(line => line.split(/\s+/)).find(word => pattern.test(word))?.replace(/\/$/, '')
+  const lines = systemSources()
+    .split('\n')
+    .filter(line => /^\s*(deb\s|URIs:)/.test(line))
+  return lines
+    .flatMap(line => line.split(/\s+/))
+    .find(word => pattern.test(word))
+    ?.replace(/\/$/, '')
 }
 
 /** One line a suite, the machine's own security suite first: it backports the stable kernel. */
@@ -51,7 +62,12 @@ function writeConfiguration(directory) {
   }
   writeFileSync(join(directory, 'sources.list'), sourceLines())
   const path = join(directory, 'apt.conf')
-  writeFileSync(path, Object.entries(settings).map(([name, value]) => `${name} "${value}";\n`).join(''))
+  writeFileSync(
+    path,
+    Object.entries(settings)
+      .map(([name, value]) => `${name} "${value}";\n`)
+      .join(''),
+  )
   return path
 }
 
@@ -60,7 +76,8 @@ export async function privateApt() {
   const directory = cacheDirectory('apt')
   const env = { ...process.env, APT_CONFIG: writeConfiguration(directory), LC_ALL: 'C' }
   await run(['apt-get', 'update'], { env, log: join(directory, 'update.log') })
-  const ask = (/** @type {string[]} */ ...args) => spawnSync('apt-cache', args, { env, encoding: 'utf8' }).stdout
+  const ask = (/** @type {string[]} */ ...args) =>
+    spawnSync('apt-cache', args, { env, encoding: 'utf8' }).stdout
   return {
     /** @param {string} prefix @returns {string[]} */
     names: prefix => ask('pkgnames', prefix).split('\n').filter(Boolean),
@@ -71,6 +88,7 @@ export async function privateApt() {
       return version
     },
     /** @param {string} name @param {string} into */
-    download: (name, into) => run(['apt-get', 'download', name], { env, cwd: into, log: join(directory, 'download.log') }),
+    download: (name, into) =>
+      run(['apt-get', 'download', name], { env, cwd: into, log: join(directory, 'download.log') }),
   }
 }

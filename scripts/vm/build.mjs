@@ -22,7 +22,10 @@ const CONFIGURE = [
 const TARGETS = ['bzImage', 'modules', 'headers']
 
 /** What decides the result beside the source: another value means another directory in the cache. */
-export const RECIPE = createHash('sha256').update(JSON.stringify([FRAGMENT, CONFIGURE, TARGETS])).digest('hex').slice(0, 12)
+export const RECIPE = createHash('sha256')
+  .update(JSON.stringify([FRAGMENT, CONFIGURE, TARGETS]))
+  .digest('hex')
+  .slice(0, 12)
 
 export const imageIn = (/** @type {string} */ directory) => join(directory, 'tree/arch/x86/boot/bzImage')
 
@@ -44,14 +47,20 @@ async function configure(tree, log) {
   const kept = new Set(readFileSync(join(tree, '.config'), 'utf8').split('\n'))
   // merge_config drops an option whose dependencies are missing and calls that a success.
   const lost = OPTIONS.filter(option => !kept.has(`CONFIG_${option}=y`))
-  if (lost.length > 0) throw new StepError(`The kernel's configuration lost ${lost.join(' ')}: see ${tree}/.config`)
+  if (lost.length > 0)
+    throw new StepError(`The kernel's configuration lost ${lost.join(' ')}: see ${tree}/.config`)
 }
 
 /** @param {string} tree @param {string} log @param {string} target */
 function make(tree, log, target) {
   const command = ['nice', 'make', `-j${availableParallelism()}`, target]
   const env = { ...process.env, KBUILD_BUILD_USER: 'vfio-migrate', KBUILD_BUILD_HOST: 'cache' }
-  return run(command, { cwd: tree, env, log, progress: (lines, last) => `${lines} lines of output, now ${last}` })
+  return run(command, {
+    cwd: tree,
+    env,
+    log,
+    progress: (lines, last) => `${lines} lines of output, now ${last}`,
+  })
 }
 
 /** `make headers_install` needs rsync only to copy what `make headers` has made. @param {string} tree @param {string} headers */

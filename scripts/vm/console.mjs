@@ -32,7 +32,8 @@ export function kernelWarnings(log) {
   for (const line of log.split(/\r?\n/)) {
     const announced = line.match(ANNOUNCEMENT)?.[1]
     if (announced) expected.push(announced.trim())
-    else if (TROUBLE.some(pattern => pattern.test(line)) && !expected.some(text => line.includes(text))) warnings.push(line)
+    else if (TROUBLE.some(pattern => pattern.test(line)) && !expected.some(text => line.includes(text)))
+      warnings.push(line)
   }
   return warnings
 }

@@ -5,6 +5,7 @@ import { untilMark } from './port.mjs'
 import { FIRST_PORT_FD } from './qemu.mjs'
 
 /** @typedef {'exited' | 'timed out' | 'died'} Ending */
+/** @typedef {import('node:net').Socket} Port */
 
 const STATUS = { 'timed out': 124, died: 125 }
 
@@ -20,10 +21,16 @@ const EXPLAIN_MS = 3000
  * @param {string} end the word of the mark at the end of the output
  * @returns {Promise<{ ending: Ending, status: number }>}
  */
-export async function follow(qemu, { stdout = process.stdout, stderr = process.stderr, timeoutSeconds = 600 }, end) {
-  const [out, err, control] = /** @type {import('node:net').Socket[]} */ (qemu.stdio.slice(FIRST_PORT_FD))
+export async function follow(
+  qemu,
+  { stdout = process.stdout, stderr = process.stderr, timeoutSeconds = 600 },
+  end,
+) {
+  const [out, err, control] = /** @type {[Port, Port, Port]} */ (qemu.stdio.slice(FIRST_PORT_FD))
   control.on('error', () => {}) // QEMU was killed: its own end says so
-  const gone = new Promise((resolve, reject) => qemu.once('error', reject).once('close', resolve)).then(() => 'died')
+  const gone = new Promise((resolve, reject) => qemu.once('error', reject).once('close', resolve)).then(
+    () => 'died',
+  )
   const status = firstLine(control).then(Number)
   const drained = Promise.all([untilMark(out, stdout, end), untilMark(err, stderr, end), status])
   const limit = new AbortController()

@@ -54,7 +54,13 @@ export async function runInGuest(options) {
     const { ending, status } = await follow(qemu, options, end)
     const console = existsSync(consoleLog) ? readFileSync(consoleLog, 'utf8') : ''
     const warnings = kernelWarnings(console)
-    return { ending, status, warnings, console, consoleLog: keep(console, ending !== 'exited' || warnings.length > 0) }
+    return {
+      ending,
+      status,
+      warnings,
+      console,
+      consoleLog: keep(console, ending !== 'exited' || warnings.length > 0),
+    }
   } finally {
     finish()
   }
@@ -64,7 +70,8 @@ export async function runInGuest(options) {
 function makeJobDirectory() {
   for (const entry of readdirSync(tmpdir())) {
     const owner = entry.match(new RegExp(`^${JOB}-(\\d+)-`))?.[1]
-    if (owner && !existsSync(`/proc/${owner}`)) rmSync(join(tmpdir(), entry), { recursive: true, force: true })
+    if (owner && !existsSync(`/proc/${owner}`))
+      rmSync(join(tmpdir(), entry), { recursive: true, force: true })
   }
   return mkdtempSync(join(tmpdir(), `${JOB}-${process.pid}-`))
 }
@@ -77,13 +84,20 @@ function keep(console, wrong) {
   return path
 }
 
-/** @param {GuestOptions} options @param {string} jobDirectory @param {string} consoleLog */
+/**
+ * @param {GuestOptions} options
+ * @param {string} jobDirectory
+ * @param {string} consoleLog
+ * @returns {import('node:child_process').ChildProcess}
+ */
 function startQemu(options, jobDirectory, consoleLog) {
   const { memory = 2048, vfs = 0, iommu = 'remapping', writable = [] } = options
   const machine = { image: options.kernel.image, memory, vfs, iommu, writable, consoleLog, jobDirectory }
   // setpriv: even when this process is killed outright, its guest does not live on.
   const command = ['--pdeathsig', 'KILL', '--', 'qemu-system-x86_64', ...qemuArguments(machine)]
-  return spawn('setpriv', command, { stdio: ['ignore', 'inherit', 'inherit', ...PORTS.map(() => 'pipe')] })
+  /** @type {import('node:child_process').StdioOptions} */
+  const stdio = ['ignore', 'inherit', 'inherit', ...PORTS.map(() => /** @type {const} */ ('pipe'))]
+  return spawn('setpriv', command, { stdio })
 }
 
 /** Calls back before one of the usual signals ends this process. @param {() => void} clean */

@@ -19,8 +19,13 @@ const isCovered = path => COVERED.some(parent => path.startsWith(`${parent}/`))
  * @param {string} directory
  * @param {{ command: string[], end: string, cwd?: string, env?: Record<string, string>, vfs?: number, writable?: string[], kernel: import('./kernel.mjs').Kernel }} job
  */
-export function writeJob(directory, { command, end, cwd = process.cwd(), env = {}, vfs = 0, writable = [], kernel }) {
-  const needed = [cwd, REPOSITORY, dirname(process.execPath), kernel.tree ?? kernel.image].map(path => resolve(path))
+export function writeJob(
+  directory,
+  { command, end, cwd = process.cwd(), env = {}, vfs = 0, writable = [], kernel },
+) {
+  const needed = [cwd, REPOSITORY, dirname(process.execPath), kernel.tree ?? kernel.image].map(path =>
+    resolve(path),
+  )
   const restored = [...new Set(needed)].filter(path => isCovered(path) && existsSync(path))
   const prepare = [
     `END=${end}`,

@@ -35,16 +35,25 @@ const stampOf = directory => readJson(join(directory, STAMP))
 /** Finished builds of this recipe, the newest last. @param {string} name @returns {Kernel | undefined} */
 function finished(name) {
   const directories = readdirSync(kernelsDirectory()).map(entry => join(kernelsDirectory(), entry))
-  const usable = directories.filter(path => stampOf(path)?.recipe === RECIPE && stampOf(path).names.includes(name))
+  const usable = directories.filter(
+    path => stampOf(path)?.recipe === RECIPE && stampOf(path).names.includes(name),
+  )
   const newest = usable.sort((a, b) => stampOf(a).built - stampOf(b).built).at(-1)
-  return newest && describe(name, newest)
+  return newest ? describe(name, newest) : undefined
 }
 
 /** @param {string} name @param {string} directory @returns {Kernel} */
 function describe(name, directory) {
   const { version, release } = stampOf(directory)
   utimesSync(join(directory, STAMP), new Date(), new Date())
-  return { name, version, release, image: imageIn(directory), tree: join(directory, 'tree'), headers: join(directory, 'headers') }
+  return {
+    name,
+    version,
+    release,
+    image: imageIn(directory),
+    tree: join(directory, 'tree'),
+    headers: join(directory, 'headers'),
+  }
 }
 
 /**
@@ -87,7 +96,9 @@ async function buildInto(directory, source) {
   const release = await buildKernel(directory)
   const stamp = { names: [], version: source.version, release, recipe: RECIPE, built: Date.now() }
   writeWhole(join(directory, STAMP), JSON.stringify(stamp))
-  say(`  kernel ${release} takes ${spawnSync('du', ['-sh', directory], { encoding: 'utf8' }).stdout.split('\t')[0]}`)
+  say(
+    `  kernel ${release} takes ${spawnSync('du', ['-sh', directory], { encoding: 'utf8' }).stdout.split('\t')[0]}`,
+  )
 }
 
 /** Both names may mean one kernel. @param {string} directory @param {string} name */
@@ -111,7 +122,10 @@ async function sweep(keep) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   await main(async () => {
-    const { values, positionals } = parseArgs({ allowPositionals: true, options: { refresh: { type: 'boolean' } } })
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: { refresh: { type: 'boolean' } },
+    })
     for (const name of positionals.length > 0 ? positionals : KERNELS) {
       const kernel = await ensureKernel(name, values)
       console.log(`${name}: ${kernel.release ?? 'not ours'} ${kernel.image}`)

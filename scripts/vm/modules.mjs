@@ -1,7 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Our own kernel modules, test/kernel/modules/*/, built for one kernel into the cache.
 import { createHash } from 'node:crypto'
-import { cpSync, existsSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { withLock } from '../lock.mjs'
@@ -13,18 +22,23 @@ const KEPT = 4
 
 /** @param {string} directory */
 const filesIn = directory =>
-  readdirSync(directory, { recursive: true, withFileTypes: true }).filter(entry => entry.isFile()).map(entry => join(entry.parentPath, entry.name)).sort()
+  readdirSync(directory, { recursive: true, withFileTypes: true })
+    .filter(entry => entry.isFile())
+    .map(entry => join(entry.parentPath, entry.name))
+    .sort()
 
 function contentKey() {
   const hash = createHash('sha256')
-  for (const path of filesIn(SOURCES)) hash.update(`${path.slice(SOURCES.length)}\0`).update(readFileSync(path))
+  for (const path of filesIn(SOURCES))
+    hash.update(`${path.slice(SOURCES.length)}\0`).update(readFileSync(path))
   return hash.digest('hex').slice(0, 12)
 }
 
 /** The directories with a Kbuild or a Makefile: one module or several each. */
 function moduleDirectories() {
   if (!existsSync(SOURCES)) return []
-  const hasBuild = (/** @type {string} */ name) => ['Kbuild', 'Makefile'].some(file => existsSync(join(SOURCES, name, file)))
+  const hasBuild = (/** @type {string} */ name) =>
+    ['Kbuild', 'Makefile'].some(file => existsSync(join(SOURCES, name, file)))
   return readdirSync(SOURCES).filter(hasBuild)
 }
 
@@ -38,7 +52,10 @@ export async function ensureModules(kernel) {
   const parent = cacheDirectory('modules', basename(dirname(kernel.tree)))
   const target = join(parent, contentKey())
   await withLock(parent, async () => {
-    if (!existsSync(target)) await step(`build modules for ${kernel.release}: ${names.join(' ')}`, () => build(kernel, names, target))
+    if (!existsSync(target))
+      await step(`build modules for ${kernel.release}: ${names.join(' ')}`, () =>
+        build(kernel, names, target),
+      )
     sweep(parent, target)
   })
   return target
@@ -50,15 +67,19 @@ async function build({ tree = '' }, names, target) {
   rmSync(work, { recursive: true, force: true })
   cpSync(SOURCES, work, { recursive: true })
   // One build for all: a module may use the symbols of another one.
-  if (!existsSync(join(work, 'Kbuild'))) writeFileSync(join(work, 'Kbuild'), names.map(name => `obj-m += ${name}/\n`).join(''))
+  if (!existsSync(join(work, 'Kbuild')))
+    writeFileSync(join(work, 'Kbuild'), names.map(name => `obj-m += ${name}/\n`).join(''))
   await run(['make', '-C', tree, `M=${work}`, 'modules'], { log: `${target}.log` })
-  for (const path of filesIn(work).filter(path => path.endsWith('.ko'))) cpSync(path, join(work, basename(path)))
+  for (const path of filesIn(work).filter(path => path.endsWith('.ko')))
+    cpSync(path, join(work, basename(path)))
   renameSync(work, target)
 }
 
 /** Every change of a source makes another directory. @param {string} parent @param {string} current */
 function sweep(parent, current) {
-  const others = readdirSync(parent).map(entry => join(parent, entry)).filter(path => !path.startsWith(current))
+  const others = readdirSync(parent)
+    .map(entry => join(parent, entry))
+    .filter(path => !path.startsWith(current))
   const oldestFirst = others.sort((a, b) => statSync(a).mtimeMs - statSync(b).mtimeMs)
   for (const path of oldestFirst.slice(0, -KEPT)) rmSync(path, { recursive: true, force: true })
 }

@@ -4,14 +4,32 @@ import { spawnSync } from 'node:child_process'
 import { MISSING, StepError, run, step } from '../steps.mjs'
 
 /** What builds a kernel, and what runs it. */
-export const BUILD_PACKAGES = ['gcc', 'make', 'bc', 'flex', 'bison', 'libelf-dev', 'xz-utils', 'kmod', 'ca-certificates']
+export const BUILD_PACKAGES = [
+  'gcc',
+  'make',
+  'bc',
+  'flex',
+  'bison',
+  'libelf-dev',
+  'xz-utils',
+  'kmod',
+  'ca-certificates',
+]
 export const VM_PACKAGES = ['qemu-system-x86', 'iproute2', 'kmod']
 
 /** @param {string[]} names */
 function missing(names) {
-  const query = spawnSync('dpkg-query', ['-W', '-f', '${Package} ${db:Status-Status}\n', ...names], { encoding: 'utf8' })
+  const query = spawnSync('dpkg-query', ['-W', '-f', '${Package} ${db:Status-Status}\n', ...names], {
+    encoding: 'utf8',
+  })
   if (query.error) throw new StepError('This needs a Debian system: dpkg-query was not found.', MISSING)
-  const installed = new Set(query.stdout.split('\n').map(line => line.split(' ')).filter(words => words[1] === 'installed').map(words => words[0]))
+  const installed = new Set(
+    query.stdout
+      .split('\n')
+      .map(line => line.split(' '))
+      .filter(words => words[1] === 'installed')
+      .map(words => words[0]),
+  )
   return names.filter(name => !installed.has(name))
 }
 
@@ -34,7 +52,10 @@ export async function ensurePackages(names) {
   const absent = missing(names)
   if (absent.length === 0) return
   if (process.getuid?.() !== 0) {
-    throw new StepError(`Missing Debian packages. As root:\n  apt-get update && ${installCommand(absent).join(' ')}`, MISSING)
+    throw new StepError(
+      `Missing Debian packages. As root:\n  apt-get update && ${installCommand(absent).join(' ')}`,
+      MISSING,
+    )
   }
   await step(`install Debian packages: ${absent.join(' ')}`, () => install(absent))
 }

@@ -27,5 +27,7 @@ export function untilMark(from, to, word) {
 /** How many bytes at the end could be the mark's beginning. @param {Buffer} bytes @param {Buffer} mark */
 function beginning(bytes, mark) {
   const from = bytes.lastIndexOf(0)
-  return from >= 0 && mark.subarray(0, bytes.length - from).equals(bytes.subarray(from)) ? bytes.length - from : 0
+  return from >= 0 && mark.subarray(0, bytes.length - from).equals(bytes.subarray(from))
+    ? bytes.length - from
+    : 0
 }

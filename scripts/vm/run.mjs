@@ -16,21 +16,25 @@ const USAGE = `Usage: node scripts/vm/run.mjs [options] -- COMMAND ARGUMENTS...
   --env NAME=VALUE   (repeatable)
 The exit status is the command's; 125 when the guest died under it.`
 
-const OPTIONS = /** @type {const} */ ({
-  kernel: { type: 'string', default: 'newest' },
-  memory: { type: 'string', default: '2048' },
-  vfs: { type: 'string', default: '0' },
-  timeout: { type: 'string', default: '600' },
-  writable: { type: 'string', multiple: true, default: [] },
-  env: { type: 'string', multiple: true, default: [] },
-  'no-intremap': { type: 'boolean' },
-  'no-iommu': { type: 'boolean' },
-  help: { type: 'boolean' },
-})
+const parse = () =>
+  parseArgs({
+    allowPositionals: true,
+    options: {
+      kernel: { type: 'string', default: 'newest' },
+      memory: { type: 'string', default: '2048' },
+      vfs: { type: 'string', default: '0' },
+      timeout: { type: 'string', default: '600' },
+      writable: { type: 'string', multiple: true, default: [] },
+      env: { type: 'string', multiple: true, default: [] },
+      'no-intremap': { type: 'boolean' },
+      'no-iommu': { type: 'boolean' },
+      help: { type: 'boolean' },
+    },
+  })
 
 function readArguments() {
   try {
-    return parseArgs({ options: OPTIONS, allowPositionals: true })
+    return parse()
   } catch (error) {
     throw new StepError(`${/** @type {Error} */ (error).message}\n${USAGE}`, 2)
   }

@@ -36,7 +36,10 @@ const byVersion = (a, b) => a.localeCompare(b, 'en', { numeric: true })
  */
 export async function findSource(name) {
   const apt = await step(`ask Debian for the ${name} kernel source`, privateApt)
-  const series = apt.names(PREFIX).filter(candidate => /^linux-source-[\d.]+$/.test(candidate)).sort(byVersion)
+  const series = apt
+    .names(PREFIX)
+    .filter(candidate => /^linux-source-[\d.]+$/.test(candidate))
+    .sort(byVersion)
   const found = name === 'newest' ? series.at(-1) : series.find(candidate => candidate === PREFIX + name)
   if (!found) throw new StepError(`Debian has no kernel source ${name}; it has ${series.join(' ')}`)
   return { name, package: found, version: apt.candidate(found), apt }
@@ -54,7 +57,9 @@ export async function unpackSource(source, directory) {
   const download = join(directory, 'download')
   for (const path of [tree, download]) rmSync(path, { recursive: true, force: true })
   for (const path of [tree, download]) mkdirSync(path, { recursive: true })
-  await step(`download ${source.package} ${source.version}`, () => source.apt.download(source.package, download))
+  await step(`download ${source.package} ${source.version}`, () =>
+    source.apt.download(source.package, download),
+  )
   await step('unpack it', () => unpack(join(download, onlyEntry(download)), source.package, tree))
   rmSync(download, { recursive: true })
   writeWhole(stamp, '')
