@@ -34,7 +34,9 @@ export function explainOpen(tries: readonly OpenTry[], device: DeviceFacts, host
   })
 }
 
-function answerText({ step, path, result }: OpenTry): string {
+/** Nothing for a way that has no node: the kernel was not asked anything there. */
+function answerText({ step, path, result }: OpenTry): string | undefined {
+  if (!path.startsWith('/')) return undefined
   const call = step.startsWith('open ') ? `open ${path}` : `${step} of ${path}`
   return `${call} answered ${errnoName(result)}.`
 }

@@ -23,6 +23,15 @@ export interface OpenSubject extends ClosedSubject {
 /** Why a device cannot be opened at all. */
 export const closedRules: readonly Rule<ClosedSubject>[] = [
   {
+    id: 'no-iommu',
+    applies: ({ device }) => !device.vfio && device.kind === 'pci' && device.iommuGroup === undefined,
+    cause: ({ device }) =>
+      `${device.name} is in no IOMMU group, so no VFIO driver binds it: the IOMMU is off or missing.`,
+    remedy: () =>
+      'Turn it on: VT-d or AMD-Vi in the firmware, intel_iommu=on on the kernel command line. ' +
+      'For tests only: echo Y > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode.',
+  },
+  {
     id: 'no-driver',
     applies: ({ device }) => device.driver === undefined,
     cause: ({ device }) => `${device.name} is bound to no driver, so VFIO does not offer it.`,

@@ -138,6 +138,10 @@ describe('explainTries', () => {
     assert.equal(explainTries([], pf, host)[0]?.id, 'other-driver')
   })
 
+  it('explains a device that no VFIO driver binds because there is no IOMMU', () => {
+    assert.equal(explainTries([], { ...unbound, iommuGroup: undefined }, host)[0]?.id, 'no-iommu')
+  })
+
   it('explains a device without any node', () => {
     assert.equal(explainTries([], withoutNodes, host)[0]?.id, 'no-node')
   })

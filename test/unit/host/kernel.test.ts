@@ -12,8 +12,9 @@ describe('kernelFacts', () => {
       '/proc/sys/kernel/osrelease': '6.12.107\n',
       '/proc/interrupts':
         '           CPU0       CPU1       \n' +
-        '  4:       1292          0 IR-IO-APIC    4-edge      ttyS0\n' +
-        ' 24:          0          0 IR-PCI-MSI-0000:01:00.0    0-edge      nvme0q0\n',
+        '  4:          0          1  IR-IO-APIC   4-edge      ttyS0\n' +
+        ' 24:          0          0  DMAR-MSI   0-edge      dmar0\n' +
+        ' 30:          0          8  IR-PCI-MSIX-0000:01:00.0   0-edge      nvme0q0\n',
       '/dev/iommu': '',
       '/dev/vfio/vfio': '',
       '/sys/module/vfio/parameters/enable_unsafe_noiommu_mode': 'N\n',
@@ -31,7 +32,9 @@ describe('kernelFacts', () => {
 
   it('sees that interrupts are not remapped', async () => {
     root = await makeTree({
-      '/proc/interrupts': '  4:       1292          0  IO-APIC   4-edge      ttyS0\n',
+      '/proc/interrupts':
+        '  4:          2          0  IO-APIC   4-edge      ttyS0\n' +
+        ' 30:          8          0  PCI-MSIX-0000:01:00.0   0-edge      nvme0q0\n',
     })
     assert.equal((await kernelFacts({ root })).interruptRemapping, false)
   })

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /*
- * What sysfs, /proc and debugfs show, as literal trees. The layout is that of Linux 6.12 and 7.2; files that nothing here
- * reads are left out.
+ * What sysfs, /proc and debugfs show, as literal trees. The layout was compared with Linux 6.12.117 and 7.2.13 and is
+ * theirs; files that nothing here reads are left out.
  */
 type Tree = Readonly<Record<string, string | null>>
 
@@ -63,13 +63,14 @@ export const vfUnbound: Tree = vfIdentity
 export const vf: Tree = {
   ...vfIdentity,
   [`${vfPath}/driver`]: '-> ../../../../bus/pci/drivers/mlx5_vfio_pci',
-  [`${vfPath}/vfio-dev/vfio3/dev`]: '511:3\n',
+  [`${vfPath}/vfio-dev/vfio3/dev`]: '246:3\n',
   [`${vfPath}/vfio-dev/vfio3/device`]: '-> ../../../0000:08:00.2',
   '/sys/class/vfio-dev/vfio3': '-> ../../devices/pci0000:00/0000:00:01.0/0000:08:00.2/vfio-dev/vfio3',
   '/sys/class/vfio/57': '-> ../../devices/virtual/vfio/57',
-  '/sys/devices/virtual/vfio/57/dev': '235:1\n',
+  '/sys/devices/virtual/vfio/57/dev': '247:1\n',
   '/sys/kernel/debug/vfio/0000:08:00.2/migration/state': 'RUNNING\n',
   '/sys/kernel/debug/vfio/0000:08:00.2/migration/features': 'stop-copy\np2p\npre-copy\ndirty-tracking\n',
+  '/sys/kernel/debug/vfio/0000:08:00.2/pci/nointxmask': 'N\n',
 }
 
 const uuid = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1001'
@@ -81,16 +82,16 @@ export const mdev: Tree = {
   [`${mdevPath}/driver`]: '-> ../../../../../bus/mdev/drivers/mtty',
   [`${mdevPath}/mdev_type`]: '-> ../mdev_supported_types/mtty-1',
   [`${mdevPath}/iommu_group`]: '-> ../../../../../kernel/iommu_groups/0',
-  [`${mdevPath}/vfio-dev/vfio0/dev`]: '511:0\n',
+  [`${mdevPath}/vfio-dev/vfio0/dev`]: '246:0\n',
   [`${mdevPath}/vfio-dev/vfio0/device`]: `-> ../../../${uuid}`,
   '/sys/devices/virtual/mtty/mtty/mdev_supported_types/mtty-1/name': 'Single port serial\n',
   [`/sys/bus/mdev/devices/${uuid}`]: `-> ../../../devices/virtual/mtty/mtty/${uuid}`,
   '/sys/class/vfio-dev/vfio0': `-> ../../devices/virtual/mtty/mtty/${uuid}/vfio-dev/vfio0`,
   '/sys/class/vfio/0': '-> ../../devices/virtual/vfio/0',
-  '/sys/devices/virtual/vfio/0/dev': '235:0\n',
+  '/sys/devices/virtual/vfio/0/dev': '247:0\n',
   [`/sys/kernel/iommu_groups/0/devices/${uuid}`]: `-> ../../../../devices/virtual/mtty/mtty/${uuid}`,
   '/sys/kernel/iommu_groups/0/name': 'vfio-noiommu\n',
-  [`/sys/kernel/debug/vfio/${uuid}/migration/state`]: 'STOP\n',
+  [`/sys/kernel/debug/vfio/${uuid}/migration/state`]: 'RUNNING\n',
 }
 
 const nvmePath = '/sys/devices/pci0000:00/0000:00:02.0/0000:01:00.1'
@@ -107,15 +108,15 @@ export const nvme: Tree = {
   [`${nvmePath}/driver`]: '-> ../../../../bus/pci/drivers/vfio-pci',
   [`${nvmePath}/physfn`]: '-> ../0000:01:00.0',
   [`${nvmePath}/iommu_group`]: '-> ../../../../kernel/iommu_groups/3',
-  [`${nvmePath}/vfio-dev/vfio1/dev`]: '511:1\n',
+  [`${nvmePath}/vfio-dev/vfio1/dev`]: '246:1\n',
   [`${nvmePath}/vfio-dev/vfio1/device`]: '-> ../../../0000:01:00.1',
   '/sys/bus/pci/devices/0000:01:00.1': '-> ../../../devices/pci0000:00/0000:00:02.0/0000:01:00.1',
   '/sys/class/vfio-dev/vfio1': '-> ../../devices/pci0000:00/0000:00:02.0/0000:01:00.1/vfio-dev/vfio1',
   '/sys/class/vfio/3': '-> ../../devices/virtual/vfio/3',
-  '/sys/devices/virtual/vfio/3/dev': '235:2\n',
+  '/sys/devices/virtual/vfio/3/dev': '247:2\n',
   '/sys/kernel/iommu_groups/3/devices/0000:01:00.1':
     '-> ../../../../devices/pci0000:00/0000:00:02.0/0000:01:00.1',
-  '/sys/kernel/debug/vfio/0000:01:00.1': null,
+  '/sys/kernel/debug/vfio/0000:01:00.1/pci/nointxmask': 'N\n',
 }
 
 /** The same kind of device without an IOMMU: no node of its own, and a group of the unsafe kind. */
@@ -130,6 +131,6 @@ export const noiommu: Tree = {
   '/sys/bus/pci/devices/0000:00:04.0': '-> ../../../devices/pci0000:00/0000:00:04.0',
   '/sys/class/vfio-dev/vfio0': '-> ../../devices/pci0000:00/0000:00:04.0/vfio-dev/vfio0',
   '/sys/class/vfio/noiommu-0': '-> ../../devices/virtual/vfio/noiommu-0',
-  '/sys/devices/virtual/vfio/noiommu-0/dev': '235:0\n',
+  '/sys/devices/virtual/vfio/noiommu-0/dev': '247:0\n',
   '/sys/kernel/iommu_groups/0/devices/0000:00:04.0': '-> ../../../../devices/pci0000:00/0000:00:04.0',
 }
