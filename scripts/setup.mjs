@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Makes a fresh clone ready, and a used one up to date: packages, addon, compiled TypeScript.
 import { spawnSync } from 'node:child_process'
-import { existsSync, utimesSync } from 'node:fs'
+import { closeSync, existsSync, openSync, utimesSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { withLock } from './lock.mjs'
@@ -13,7 +13,8 @@ const at = (/** @type {string[]} */ ...parts) => join(ROOT, ...parts)
 
 const INSTALLED = at('node_modules/.package-lock.json')
 const ADDON = at('build/Release/vfio_migrate.node')
-const COMPILED = [at('dist/.tsbuildinfo'), at('dist-test/.tsbuildinfo')]
+/** Not tsc's own .tsbuildinfo, which it writes in spite of errors. */
+const COMPILED = at('dist-test/.compiled')
 
 /** What node-gyp runs, and the Debian package that has it. */
 const COMPILERS = [
@@ -50,30 +51,31 @@ async function buildAddon() {
   // Not `rebuild`, which begins by deleting the objects that are still good.
   const command = [process.execPath, gyp, 'configure', 'build', ...nodeDirectory()]
   const log = at('node_modules/.addon-build.log')
-  await freshened([ADDON], () => step('compile the addon', () => run(command, { cwd: ROOT, log })))
+  await stamped(ADDON, () => step('compile the addon', () => run(command, { cwd: ROOT, log })))
 }
 
 async function compileTypeScript() {
   const inputs = ['lib', 'test', 'tsconfig.json', 'tsconfig.base.json', 'package.json'].map(path => at(path))
-  if (COMPILED.every(path => !isStale(path, inputs))) return
+  if (existsSync(at('dist')) && !isStale(COMPILED, inputs)) return
   removeOrphans(at('dist'), at('lib'))
   removeOrphans(at('dist-test'), at('test'))
   const tsc = at('node_modules/typescript/bin/tsc')
   const projects = ['tsconfig.json', 'test/tsconfig.json'].map(path => at(path))
   const command = [process.execPath, tsc, '-b', ...projects]
-  await freshened(COMPILED, () => step('compile TypeScript', () => run(command, { cwd: ROOT })))
+  await stamped(COMPILED, () => step('compile TypeScript', () => run(command, { cwd: ROOT })))
 }
 
 /**
- * Neither make nor tsc writes an output that would say the same as before, so its time is set here:
- * to the beginning, because an input may change while the compiler runs.
- * @param {string[]} outputs
+ * Marks an output as up to date after a build that succeeded, although make writes none that would say
+ * the same as before; with the time of the beginning, because an input may change while a compiler runs.
+ * @param {string} output
  * @param {() => Promise<void>} build
  */
-async function freshened(outputs, build) {
+async function stamped(output, build) {
   const began = new Date()
   await build()
-  for (const path of outputs.filter(existsSync)) utimesSync(path, began, began)
+  closeSync(openSync(output, 'a'))
+  utimesSync(output, began, began)
 }
 
 /** Says what it does; says nothing when there is nothing to do. @returns {Promise<void>} */
