@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict'
+import type { DeviceCalls, SessionCalls } from '#lib/backend/seam.js'
+import { addon } from './addon.js'
+import { kernel } from './kernel.js'
+import { RUNNING, STOP_COPY, enter, open, scenario } from './scenario.js'
+
+type Loose = Record<string, (...values: unknown[]) => unknown>
+
+const loose = (object: object): Loose => object as Loose
+
+/** Each list is one wrong way to call the method. */
+const wrong: Readonly<
+  Record<'addon' | 'device' | 'session', Readonly<Record<string, readonly unknown[][]>>>
+> = {
+  addon: {
+    openCdev: [
+      [],
+      [1, '/dev/iommu'],
+      ['/dev/vfio/devices/vfio0'],
+      ['/a', '/b', 'token'],
+      ['/a', '/b', new Uint8Array(15)],
+    ],
+    openGroup: [[], ['/dev/vfio/7', '/dev/vfio/vfio', '1', 'name'], ['/dev/vfio/7', '/dev/vfio/vfio', 1]],
+    adopt: [[], ['3', []], [-1, []], [1.5, []], [0, 'companions'], [0, [-1]], [0, ['1']]],
+  },
+  device: {
+    regionInfo: [[], ['0'], [-1], [1.5], [2 ** 32]],
+    regionRead: [
+      [],
+      [0, 1],
+      [-1, 1, 1],
+      [0, -1, 1],
+      [0, 1, 3],
+      [0, 1, 0],
+      [0, 5, 4],
+      [NaN, 1, 1],
+      [2 ** 60, 1, 1],
+    ],
+    regionWrite: [
+      [],
+      [0, 'data', 1],
+      [0, new Uint8Array(4), 3],
+      [0, new Uint8Array(5), 4],
+      [0, new Uint16Array(4), 1],
+    ],
+    probe: [[], ['1', 0], [1], [1, -1], [1, {}]],
+    setStates: [[], [1], ['RUNNING'], [['RUNNING']], [[1.5]], [[-1]], [[2 ** 32]], [null]],
+    dmaLoggingStart: [
+      [],
+      [4096],
+      [4096, [0n, 4096n]],
+      [4096, new BigUint64Array(3)],
+      [4096, new Uint8Array(16)],
+      [-1, new BigUint64Array(2)],
+    ],
+    dmaLoggingReport: [
+      [],
+      [0, 4096, 4096],
+      [0n, 4096n],
+      [-1n, 4096n, 4096],
+      [0n, 1n << 64n, 4096],
+      [0n, 4096n, '4096'],
+    ],
+  },
+  session: {
+    read: [[], [10], ['10', 0], [0, 0], [-1, 0], [10, -1], [NaN, 0]],
+    write: [[], ['text'], [[1, 2]], [null], [new ArrayBuffer(8)], [new Uint16Array(4)]],
+  },
+}
+
+function refuses(object: object, methods: Readonly<Record<string, readonly unknown[][]>>): void {
+  for (const [method, lists] of Object.entries(methods)) {
+    for (const values of lists) {
+      assert.throws(
+        () => loose(object)[method]!(...values),
+        TypeError,
+        `${method}(${values.map(String).join(', ')})`,
+      )
+    }
+  }
+}
+
+describe('an argument mistake', () => {
+  scenario('of the addon is a TypeError, thrown before any call', () => {
+    refuses(addon, wrong.addon)
+    assert.deepEqual(kernel.log(), [])
+  })
+
+  scenario('of a device is a TypeError, thrown before any call', async () => {
+    const device = await open()
+    const before = kernel.log()
+    refuses(device, wrong.device)
+    assert.deepEqual(kernel.log(), before)
+    assert.equal(await device.getState(), RUNNING)
+  })
+
+  scenario('of a session is a TypeError, thrown before any call', async () => {
+    const session = await enter(await open(), STOP_COPY)
+    const before = kernel.log()
+    refuses(session, wrong.session)
+    assert.deepEqual(kernel.log(), before)
+    assert.equal((await session.read(10, 0)).result, 10)
+  })
+
+  scenario('of `this` is a TypeError', async () => {
+    const device = await open()
+    const session = await enter(device, STOP_COPY)
+    const methods = (object: object) =>
+      Object.getOwnPropertyNames(Object.getPrototypeOf(object)).filter(name => name !== 'constructor')
+    assert.ok(methods(device).includes('setStates') && methods(session).includes('precopyInfo'))
+    for (const [owner, stranger] of [
+      [device, session],
+      [session, device],
+      [device, {}],
+      [session, Object.create(session) as object],
+    ] as const) {
+      for (const name of methods(owner)) {
+        assert.throws(() => loose(owner)[name]!.call(stranger), TypeError, name)
+      }
+    }
+  })
+
+  scenario('in making an object is a TypeError: they are not made by new', async () => {
+    const device = await open()
+    const session = await enter(device, STOP_COPY)
+    for (const object of [device, session] as readonly (DeviceCalls | SessionCalls)[]) {
+      const made = Reflect.get(object, 'constructor') as new (...values: unknown[]) => unknown
+      if (made === Object) continue
+      assert.throws(() => new made(), TypeError)
+      assert.throws(() => new made(3, 4), TypeError)
+    }
+  })
+})

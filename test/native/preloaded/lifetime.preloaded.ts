@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict'
+import { fstatSync, openSync } from 'node:fs'
+import { setImmediate as turn } from 'node:timers/promises'
+import { addon } from './addon.js'
+import { kernel } from './kernel.js'
+import {
+  E,
+  PRE_COPY,
+  RUNNING,
+  STOP_COPY,
+  censusIsEmpty,
+  enter,
+  keep,
+  open,
+  openInGroup,
+  scenario,
+} from './scenario.js'
+
+describe('an fd that is lent', () => {
+  scenario('is taken without a call and works at once', async () => {
+    const fd = openSync('/dev/vfio-fake/lent0', 'r+')
+    const answer = addon.adopt(fd, [])
+    assert.deepEqual(kernel.log(), [])
+    const device = keep(answer)
+    assert.equal(device.fds().device, fd)
+    assert.equal(await device.getState(), RUNNING)
+  })
+
+  scenario('is closed before its companions', async () => {
+    const fd = openSync('/dev/vfio-fake/lent0', 'r+')
+    const companion = openSync('/dev/iommu', 'r+')
+    const device = keep(addon.adopt(fd, [companion]))
+    await device.close()
+    assert.deepEqual(kernel.lines('close'), ['close device', 'close iommufd'])
+    for (const gone of [fd, companion]) assert.throws(() => fstatSync(gone), { code: 'EBADF' })
+  })
+
+  scenario('that is not a device answers what the kernel says to it', async () => {
+    const device = keep(addon.adopt(openSync('/dev/null', 'r+'), []))
+    assert.equal(await device.getState(), -E.ENOTTY)
+  })
+})
+
+describe('close', () => {
+  scenario('may be called again, during and after', async () => {
+    const device = await open()
+    const session = await enter(device, PRE_COPY)
+    await Promise.all([session.close(), session.close(), device.close(), device.close()])
+    await Promise.all([session.close(), device.close()])
+    assert.equal(kernel.lines('close').length, 3)
+  })
+
+  scenario('of the session leaves the device as it is', async () => {
+    const device = await open()
+    const session = await enter(device, PRE_COPY)
+    await session.close()
+    assert.equal(await device.getState(), PRE_COPY)
+  })
+
+  scenario('leaves an object whose calls reach no fd', async () => {
+    const device = await open()
+    const session = await enter(device, STOP_COPY)
+    await device.close()
+    const before = kernel.log()
+    const results = [
+      (await device.deviceInfo()).result,
+      (await device.regionInfo(0)).result,
+      (await device.regionRead(0, 4, 4)).result,
+      await device.regionWrite(0, new Uint8Array(4), 4),
+      await device.probe(1, 0),
+      await device.migrationFlags(),
+      await device.getState(),
+      (await device.setStates([1])).result,
+      await device.dataSize(),
+      await device.optInPrecopyInfoV2(),
+      await device.dmaLoggingStart(4096, new BigUint64Array([0n, 4096n])),
+      await device.dmaLoggingStop(),
+      (await device.dmaLoggingReport(0n, 4096n, 4096)).result,
+      await device.reset(),
+      (await session.read(10, 0)).result,
+      await session.write(new Uint8Array(10)),
+    ]
+    assert.deepEqual(new Set(results), new Set([-E.EBADF]))
+    assert.equal((await session.precopyInfo()).result, -E.ENODEV)
+    assert.deepEqual(kernel.log(), before)
+  })
+})
+
+describe('the census', () => {
+  scenario('counts what is alive', async () => {
+    const device = await open()
+    const { lanes, devices } = addon.census()
+    assert.deepEqual([lanes, devices], [1, 1])
+    const session = await enter(device, PRE_COPY)
+    assert.deepEqual({ ...addon.census() }, { lanes: 2, sessions: 1, devices: 1 })
+    await session.close()
+    await device.close()
+    await censusIsEmpty()
+  })
+})
+
+/** Nothing of the scenario's is on the stack of this function when it returns. */
+async function abandon(make: () => Promise<unknown>): Promise<void> {
+  await make()
+}
+
+async function collected(): Promise<void> {
+  for (let i = 0; i < 200 && kernel.files().length > 0; i++) {
+    globalThis.gc?.()
+    await turn()
+  }
+  assert.deepEqual(kernel.files(), [])
+  await censusIsEmpty()
+}
+
+const openUnkept = async (index = 0) => {
+  const { calls } = await addon.openCdev(`/dev/vfio/devices/vfio${index}`, '/dev/iommu', undefined)
+  assert.ok(calls)
+  return calls
+}
+
+describe('garbage collection', () => {
+  scenario('closes a device that nobody closed', async () => {
+    await abandon(() => openUnkept())
+    await collected()
+  })
+
+  scenario('closes a session that nobody closed, and its device after it', async () => {
+    await abandon(async () => (await openUnkept()).setStates([STOP_COPY]))
+    await collected()
+  })
+
+  scenario('does not take a device whose call is in the kernel', async () => {
+    kernel.hold(0, 'GET_STATE')
+    const answer = (await openUnkept()).getState()
+    kernel.waitFor('held GET_STATE')
+    for (let i = 0; i < 5; i++) {
+      globalThis.gc?.()
+      await turn()
+    }
+    assert.equal(kernel.files().length, 2)
+    kernel.release('GET_STATE')
+    assert.equal(await answer, RUNNING)
+    await collected()
+  })
+
+  scenario('of one device leaves the shared group to the other', async () => {
+    const kept = await openInGroup(0)
+    await abandon(() => addon.openGroup('/dev/vfio/7', '/dev/vfio/vfio', 1, '0000:08:00.3'))
+    for (let i = 0; i < 200 && kernel.files().length > 3; i++) {
+      globalThis.gc?.()
+      await turn()
+    }
+    assert.deepEqual(kernel.files().sort(), ['container', 'device', 'group'])
+    assert.equal(await kept.getState(), RUNNING)
+  })
+})
+
+describe('many lives', () => {
+  scenario('leave nothing behind', async () => {
+    for (let i = 0; i < 100; i++) {
+      const device = await openUnkept(i % 4)
+      const { session } = await device.setStates([STOP_COPY])
+      const reading = session?.read(1000, 0)
+      await Promise.all([device.close(), reading])
+    }
+    assert.deepEqual(kernel.files(), [])
+  })
+})

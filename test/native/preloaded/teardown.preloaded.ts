@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+import type { Ending, Occupation } from './teardown-process.js'
+
+const program = fileURLToPath(new URL('teardown-process.js', import.meta.url))
+
+const expected: Readonly<Record<Ending, readonly [code: number | null, signal: string | null]>> = {
+  'worker.terminate': [0, null],
+  'process.exit': [7, null],
+  'an uncaught throw': [1, null],
+  'its natural end': [0, null],
+  SIGTERM: [null, 'SIGTERM'],
+  'SIGTERM with a handler': [9, null],
+}
+
+/** Ends at least so much sooner than the call that hangs, or it was waited for. */
+const withinMs = 4000 * Number(process.env.VFIO_TEST_SLOWNESS ?? 1)
+
+async function end(ending: Ending, occupation: Occupation): Promise<void> {
+  const child = spawn(process.execPath, [program, ending, occupation], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const closed = once(child, 'close')
+  const stderr = text(child.stderr)
+  await once(child.stdout, 'data')
+  const since = performance.now()
+  if (ending.startsWith('SIGTERM')) child.kill('SIGTERM')
+  const result = await closed
+  assert.deepEqual(result, expected[ending], await stderr)
+  assert.ok(performance.now() - since < withinMs, 'waited for the call')
+}
+
+describe('the end of a process or thread', () => {
+  for (const ending of Object.keys(expected) as Ending[]) {
+    for (const occupation of ['idle', 'in a read that waits', 'in a call of 5 s'] as const) {
+      it(`is as ever with a device ${occupation}: ${ending}`, async function () {
+        this.timeout(60_000 * Number(process.env.VFIO_TEST_SLOWNESS ?? 1))
+        await end(ending, occupation)
+      })
+    }
+  }
+})
