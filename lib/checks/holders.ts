@@ -11,8 +11,9 @@ export function whoHoldsIt({ holders, process }: HostFacts): string {
   return `It is open in ${names.join(', ')}.${holders.complete ? '' : ` ${others}`}`
 }
 
-/** What to do about it. */
-export function releaseRemedy({ holders, process }: HostFacts): string {
+/** What to do about it; `node` is what is open. */
+export function releaseRemedy({ holders, process }: HostFacts, node: string): string {
+  if (holders.processes.length === 0) return `Look as root, and in every container: fuser -v ${node}.`
   if (holders.processes.some(holder => holder.pid === process.pid))
     return 'Close it in this process first, or go on with the device that is open.'
   return 'End that process, or have it lend its fd: openDevice({ fd }).'

@@ -159,13 +159,13 @@ export const openRules: readonly Rule<OpenSubject>[] = [
     applies: subject => failed(subject, ['open group'], 'EBUSY'),
     cause: ({ attempt, host }) =>
       `${attempt.path} is open elsewhere, or a device of the group is by its own node. ${whoHoldsIt(host)}`,
-    remedy: ({ host }) => releaseRemedy(host),
+    remedy: ({ attempt, host }) => releaseRemedy(host, attempt.path),
   },
   {
     id: 'group-in-use',
     applies: subject => failed(subject, ['VFIO_DEVICE_BIND_IOMMUFD'], 'EBUSY'),
     cause: ({ device, host }) => `${device.groupNode ?? 'Its group'} is open elsewhere. ${whoHoldsIt(host)}`,
-    remedy: ({ host }) => releaseRemedy(host),
+    remedy: ({ attempt, device, host }) => releaseRemedy(host, device.groupNode ?? attempt.path),
   },
   {
     id: 'group-not-viable',
@@ -211,7 +211,7 @@ export const openRules: readonly Rule<OpenSubject>[] = [
     id: 'device-busy',
     applies: subject => failed(subject, ['VFIO_DEVICE_BIND_IOMMUFD'], 'EINVAL'),
     cause: ({ attempt, host }) => `${attempt.path} is open elsewhere. ${whoHoldsIt(host)}`,
-    remedy: ({ host }) => releaseRemedy(host),
+    remedy: ({ attempt, host }) => releaseRemedy(host, attempt.path),
   },
   {
     id: 'no-interrupt-remapping',
@@ -234,7 +234,7 @@ export const openRules: readonly Rule<OpenSubject>[] = [
     applies: subject => failed(subject, claims, 'EPERM', 'EBUSY'),
     cause: ({ device, host }) =>
       `The DMA of IOMMU group ${device.iommuGroup} belongs to another user. Its devices: ${listed(host.group)}. ${whoHoldsIt(host)}`,
-    remedy: ({ host }) => releaseRemedy(host),
+    remedy: ({ attempt, host }) => releaseRemedy(host, attempt.path),
   },
   {
     id: 'no-iommu-backend',

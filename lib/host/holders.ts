@@ -43,7 +43,7 @@ async function openFds(pid: string, options: Rooted): Promise<string[] | undefin
     return await readdir(located(`/proc/${pid}/fd`, options))
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    return code === 'EACCES' || code === 'EPERM' ? undefined : []
+    return code === 'ENOENT' || code === 'ESRCH' ? [] : undefined
   }
 }
 

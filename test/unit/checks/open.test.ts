@@ -228,7 +228,10 @@ describe('explainOpen', () => {
   it('says when not every process could be read', () => {
     const facts: HostFacts = { ...host, holders: { processes: [], complete: false } }
     const { message } = explainOpen([{ ...openGroup, result: EBUSY }], vf, facts)
-    assert.match(message, /No process that could be read has it open\. Not every process could be read/)
+    assert.match(
+      message,
+      /No process that could be read has it open\. Not every process could be read.* fuser -v \/dev\/vfio\/57\.$/,
+    )
   })
 
   it("lists the group's other devices and their drivers", () => {
