@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "data_fd.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+
+#include <algorithm>
+#include <new>
+
+#include "device.h"
+#include "uapi.h"
+
+namespace vfio_migrate {
+
+namespace {
+
+constexpr int kNoLimit = -1;
+
+/// A SAVE may hold up a blocking read for a minute, and nothing could wake it.
+void UnblockSaving(int fd) {
+  int flags = fcntl(fd, F_GETFL);
+  if (flags >= 0 && (flags & O_ACCMODE) == O_RDONLY) fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+}
+
+}  // namespace
+
+DataFd::DataFd(Held<Device> device, Fd fd, Fd wake, Held<BufferPool> pool)
+    : device_(std::move(device)),
+      fd_(std::move(fd)),
+      wake_(std::move(wake)),
+      pool_(std::move(pool)) {}
+
+Answer DataFd::Open(Held<Device> device, Fd fd, Owner<DataFd>* session) {
+  UnblockSaving(fd.get());
+  Fd wake(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!wake) return -errno;
+  auto pool = Held<BufferPool>::Adopt(new (std::nothrow) BufferPool());
+  if (!pool) return -ENOMEM;
+  auto fresh =
+      Held<DataFd>::Adopt(new (std::nothrow) DataFd(device, std::move(fd), std::move(wake), pool));
+  if (!fresh) return -ENOMEM;
+  // We are in the device's control lane, a user of it, so this cannot fail.
+  device->Enter();
+  Answer answer = fresh->Start("vfio-data");
+  if (answer < 0) {
+    device->Leave();
+    return answer;
+  }
+  census.sessions++;
+  if (!device->Attach(fresh.get())) {
+    Owner<DataFd>(std::move(fresh));
+    return -ECANCELED;
+  }
+  *session = Owner<DataFd>(std::move(fresh));
+  return 0;
+}
+
+void DataFd::Wake() {
+  uint64_t one = 1;
+  [[maybe_unused]] ssize_t written = write(wake_.get(), &one, sizeof(one));
+}
+
+void DataFd::CloseFds() {
+  if (previous_) device_->Detach(this);
+  fd_.Close();
+  wake_.Close();
+  census.sessions--;
+  device_->Leave();
+}
+
+/// True when the fd may have something, false when the time is over or the session ends. An fd
+/// without a poll handler is ready at once.
+bool DataFd::WaitReadable(int timeout_ms) {
+  double end = NowMs() + timeout_ms;
+  for (;;) {
+    pollfd fds[] = {{fd_.get(), POLLIN, 0}, {wake_.get(), POLLIN, 0}};
+    int ready = poll(fds, 2, timeout_ms);
+    if (ready >= 0 || errno != EINTR) return ready > 0 && fds[1].revents == 0;
+    if (timeout_ms != kNoLimit) timeout_ms = std::max(0, static_cast<int>(end - NowMs()));
+  }
+}
+
+/// read(2), with EAGAIN waited for. The arc is sampled before each call: it must not be newer than
+/// the question.
+Answer DataFd::ReadOnce(uint8_t* data, size_t length, uint64_t* arc) {
+  while (!closing()) {
+    *arc = device_->arc();
+    Answer answer = Answered(read(fd_.get(), data, length));
+    if (answer == -EINTR) continue;
+    if (answer != -EAGAIN) return answer;
+    WaitReadable(kNoLimit);
+  }
+  return -ECANCELED;
+}
+
+ReadData DataFd::Read(size_t max_bytes, int wait_ms) {
+  ReadData data;
+  size_t length = std::min(max_bytes, kMaxPieceBytes);
+  data.buffer = pool_->Take(length);
+  if (!data.buffer) {
+    data.result = -ENOMEM;
+    return data;
+  }
+  data.result = ReadOnce(data.buffer.data(), length, &data.arc);
+  bool idle = data.result == 0 || data.result == -ENOMSG;
+  if (idle && wait_ms > 0) {
+    WaitReadable(wait_ms);
+    data.result = ReadOnce(data.buffer.data(), length, &data.arc);
+  }
+  return data;
+}
+
+/// Any errno is final on a resuming fd: some drivers take the bytes of a failed write and go on,
+/// others oops.
+Answer DataFd::Write(const uint8_t* data, size_t length) {
+  if (dead_) return -ENODEV;
+  for (size_t taken = 0; taken < length;) {
+    if (closing()) return -ECANCELED;
+    Answer answer = Answered(write(fd_.get(), data + taken, length - taken));
+    if (answer <= 0) {
+      dead_ = true;
+      return answer < 0 ? answer : -EIO;
+    }
+    taken += static_cast<size_t>(answer);
+  }
+  return static_cast<Answer>(length);
+}
+
+PrecopyInfo DataFd::GetPrecopyInfo() {
+  PrecopyInfo info;
+  if (closing() || !Enter()) {
+    info.result = -ENODEV;
+    return info;
+  }
+  // flags is echoed where nobody opted into INFOv2, so it has to go in as 0.
+  uapi::PrecopyInfo raw{sizeof(raw), 0, 0, 0};
+  info.result = Ioctl(fd_.get(), uapi::kMigGetPrecopyInfo, &raw);
+  Leave();
+  if (info.result < 0) return info;
+  info.initial_bytes = raw.initial_bytes;
+  info.dirty_bytes = raw.dirty_bytes;
+  info.flags = raw.flags;
+  if (Exact(raw.initial_bytes) < 0 || Exact(raw.dirty_bytes) < 0) info.result = -EOVERFLOW;
+  return info;
+}
+
+}  // namespace vfio_migrate

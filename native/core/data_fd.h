@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "buffer.h"
+#include "fd.h"
+#include "lane.h"
+
+namespace vfio_migrate {
+
+class Device;
+
+struct ReadData {
+  Answer result = 0;
+  Buffer buffer;
+  /// The device's arc number when read(2) was issued.
+  uint64_t arc = 0;
+};
+
+struct PrecopyInfo {
+  Answer result = 0;
+  uint64_t initial_bytes = 0;
+  uint64_t dirty_bytes = 0;
+  uint32_t flags = 0;
+};
+
+/// One migration session: a data_fd and its data lane. It is a user of its device, whose fds stay
+/// open for it.
+class DataFd final : public LaneOwner {
+ public:
+  /// Takes `fd`; a saving one becomes non-blocking. -ECANCELED when the device is ending.
+  static Answer Open(Held<Device> device, Fd fd, Owner<DataFd>* session);
+
+  /// In the data lane. Blocks until there is something to answer, or the session ends.
+  ReadData Read(size_t max_bytes, int wait_ms);
+  /// In the data lane. Blocks until all is taken. After the first failure every answer is -ENODEV
+  /// without a call.
+  Answer Write(const uint8_t* data, size_t length);
+  /// In the control lane of the device. Blocks.
+  PrecopyInfo GetPrecopyInfo();
+
+  const Held<Device>& device() const { return device_; }
+  BufferPool& pool() { return *pool_; }
+
+ private:
+  friend class Device;
+
+  DataFd(Held<Device> device, Fd fd, Fd wake, Held<BufferPool> pool);
+  void Wake() override;
+  void CloseFds() override;
+  Answer ReadOnce(uint8_t* data, size_t length, uint64_t* arc);
+  bool WaitReadable(int timeout_ms);
+
+  Held<Device> device_;
+  Fd fd_;
+  /// An eventfd that becomes readable, for good, when the session ends.
+  Fd wake_;
+  Held<BufferPool> pool_;
+  bool dead_ = false;
+  DataFd* next_ = nullptr;
+  DataFd** previous_ = nullptr;
+};
+
+}  // namespace vfio_migrate
