@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "data_fd.h"
+
+#include "../core/device.h"
+#include "arguments.h"
+#include "operation.h"
+
+namespace vfio_migrate {
+
+namespace {
+
+constexpr napi_type_tag kTag = {0x2b1f7a9c5d0e4836, 0xb74c0a51e98d263f};
+constexpr double kMaxSafeInteger = 9007199254740991.0;
+
+}  // namespace
+
+Napi::Function DataFdObject::Define(Napi::Env env) {
+  return DefineClass(env, "SessionCalls",
+                     {
+                         InstanceMethod<&DataFdObject::Read>("read"),
+                         InstanceMethod<&DataFdObject::Write>("write"),
+                         InstanceMethod<&DataFdObject::GetPrecopyInfo>("precopyInfo"),
+                         InstanceMethod<&DataFdObject::Close>("close"),
+                     });
+}
+
+DataFdObject::DataFdObject(Info info)
+    : ObjectWrap(info), session_(Environment::Of(info.Env()).TakeSession()) {
+  if (!session_) {
+    Napi::TypeError::New(info.Env(), "Illegal constructor").ThrowAsJavaScriptException();
+    return;
+  }
+  info.This().As<Napi::Object>().TypeTag(&kTag);
+}
+
+bool DataFdObject::IsOurs(Info info) {
+  if (info.This().As<Napi::Object>().CheckTypeTag(&kTag)) return true;
+  Napi::TypeError::New(info.Env(), "Illegal invocation").ThrowAsJavaScriptException();
+  return false;
+}
+
+Napi::Value DataFdObject::Read(Info info) {
+  if (!IsOurs(info)) return Napi::Value();
+  Arguments arguments(info);
+  auto max_bytes = static_cast<size_t>(arguments.Integer(0, "maxBytes", 1, kMaxSafeInteger));
+  int wait_ms = arguments.Milliseconds(1, "waitMs");
+  if (arguments.failed()) return arguments.Throw();
+  Held<DataFd> session = session_.held();
+  return Begin(
+      info.Env(), this, -EBADF,
+      [session, max_bytes, wait_ms] { return session->Read(max_bytes, wait_ms); },
+      [&session](Job* job) { return session->Post(job); });
+}
+
+Napi::Value DataFdObject::Write(Info info) {
+  if (!IsOurs(info)) return Napi::Value();
+  Napi::Env env = info.Env();
+  Arguments arguments(info);
+  Napi::Uint8Array data = arguments.Bytes(0, "data");
+  if (arguments.failed()) return arguments.Throw();
+  auto* call =
+      new (std::nothrow) WriteCall(Environment::Of(env).queue(), this, &writes_, session_.held());
+  if (!call) return OutOfMemory(env);
+  Napi::Value promise = call->Hold(env, data) ? call->Begin(env) : Napi::Value();
+  if (promise.IsEmpty()) {
+    delete call;
+  } else {
+    writes_.Push(env, call);
+  }
+  return promise;
+}
+
+/// In the control lane of the device, where it takes its turn with the SETs. The session may end
+/// before that.
+Napi::Value DataFdObject::GetPrecopyInfo(Info info) {
+  if (!IsOurs(info)) return Napi::Value();
+  Held<DataFd> session = session_.held();
+  return Begin(
+      info.Env(), this, -ENODEV, [session] { return session->GetPrecopyInfo(); },
+      [&session](Job* job) { return !session->closing() && session->device()->Post(job); });
+}
+
+Napi::Value DataFdObject::Close(Info info) {
+  if (!IsOurs(info)) return Napi::Value();
+  if (!closed_.IsEmpty()) return closed_.Value();
+  Held<DataFd> session = session_.held();
+  Napi::Value promise = Begin(
+      info.Env(), this, 0, [] { return Nothing(); },
+      [&session](Job* job) {
+        session->DeliverWhenClosed(job);
+        session->Shutdown();
+        return true;
+      });
+  if (!promise.IsEmpty()) closed_ = Napi::Persistent(promise.As<Napi::Object>());
+  return promise;
+}
+
+}  // namespace vfio_migrate

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <napi.h>
+
+#include "../core/data_fd.h"
+#include "write.h"
+
+namespace vfio_migrate {
+
+/// SessionCalls of lib/backend/seam.ts. When it is collected without having been closed, the
+/// session ends all the same.
+class DataFdObject final : public Napi::ObjectWrap<DataFdObject> {
+ public:
+  static Napi::Function Define(Napi::Env env);
+  explicit DataFdObject(const Napi::CallbackInfo& info);
+
+ private:
+  using Info = const Napi::CallbackInfo&;
+
+  Napi::Value Read(Info info);
+  Napi::Value Write(Info info);
+  Napi::Value GetPrecopyInfo(Info info);
+  Napi::Value Close(Info info);
+  bool IsOurs(Info info);
+
+  Owner<DataFd> session_;
+  WriteQueue writes_;
+  Napi::ObjectReference closed_;
+};
+
+}  // namespace vfio_migrate

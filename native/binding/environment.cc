@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "environment.h"
+
+#include "data_fd.h"
+#include "device.h"
+
+namespace vfio_migrate {
+
+bool Environment::Create(Napi::Env env) {
+  Held<CompletionQueue> queue = CompletionQueue::Create(env);
+  if (!queue) {
+    Napi::Error::New(env, "no completion queue").ThrowAsJavaScriptException();
+    return false;
+  }
+  env.SetInstanceData(new Environment(env, std::move(queue)));
+  return true;
+}
+
+Environment::Environment(Napi::Env env, Held<CompletionQueue> queue)
+    : queue_(std::move(queue)),
+      device_class_(Napi::Persistent(DeviceObject::Define(env))),
+      data_fd_class_(Napi::Persistent(DataFdObject::Define(env))) {}
+
+Napi::Value Environment::Wrap(Owner<Device> device) {
+  device_ = std::move(device);
+  Napi::Value object = device_class_.New({});
+  device_ = Owner<Device>();
+  return object;
+}
+
+Napi::Value Environment::Wrap(Owner<DataFd> session) {
+  session_ = std::move(session);
+  Napi::Value object = data_fd_class_.New({});
+  session_ = Owner<DataFd>();
+  return object;
+}
+
+}  // namespace vfio_migrate

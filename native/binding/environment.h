@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <napi.h>
+
+#include "../core/device.h"
+#include "completion.h"
+
+namespace vfio_migrate {
+
+/// What one environment (the main thread, or one worker) has of its own.
+class Environment {
+ public:
+  /// False, with an exception pending, on failure.
+  static bool Create(Napi::Env env);
+  static Environment& Of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
+
+  const Held<CompletionQueue>& queue() const { return queue_; }
+
+  /// A JavaScript object that owns what it is given. Empty, with an exception pending, on failure.
+  Napi::Value Wrap(Owner<Device> device);
+  Napi::Value Wrap(Owner<DataFd> session);
+  /// For the constructors. They are reachable from JavaScript, where there is nothing to be taken.
+  Owner<Device> TakeDevice() { return std::move(device_); }
+  Owner<DataFd> TakeSession() { return std::move(session_); }
+
+ private:
+  Environment(Napi::Env env, Held<CompletionQueue> queue);
+
+  Held<CompletionQueue> queue_;
+  Napi::FunctionReference device_class_;
+  Napi::FunctionReference data_fd_class_;
+  Owner<Device> device_;
+  Owner<DataFd> session_;
+};
+
+}  // namespace vfio_migrate

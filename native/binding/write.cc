@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "write.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace vfio_migrate {
+
+void WriteQueue::Push(Napi::Env env, WriteCall* call) {
+  waiting_.Push(call);
+  if (!current_) Advance(env);
+}
+
+void WriteQueue::Advance(Napi::Env env) {
+  current_ = static_cast<WriteCall*>(waiting_.Pop());
+  if (current_) current_->PostPiece(env);
+}
+
+bool WriteCall::Hold(Napi::Env env, Napi::Uint8Array data) {
+  length_ = data.ByteLength();
+  return napi_create_reference(env, data, 1, &data_) == napi_ok;
+}
+
+/// The array may have been detached or shrunk since: then there is less than was promised.
+Answer WriteCall::CopyPiece(Napi::Env env) {
+  piece_ = std::min(length_ - taken_, kPieceBytes);
+  napi_value value;
+  void* bytes = nullptr;
+  size_t length = 0;
+  napi_get_reference_value(env, data_, &value);
+  napi_get_typedarray_info(env, value, nullptr, &length, &bytes, nullptr, nullptr);
+  if (length < taken_ + piece_) return -EFAULT;
+  if (!buffer_) buffer_ = session_->pool().Take(piece_);
+  if (!buffer_) return -ENOMEM;
+  if (piece_ > 0) memcpy(buffer_.data(), static_cast<uint8_t*>(bytes) + taken_, piece_);
+  return 0;
+}
+
+void WriteCall::PostPiece(Napi::Env env) {
+  Answer answer = CopyPiece(env);
+  if (answer < 0) {
+    RefuseAndDeliver(answer);
+  } else if (!session_->Post(this)) {
+    RefuseAndDeliver(-EBADF);
+  }
+}
+
+void WriteCall::Settle(Napi::Env env) {
+  if (result_ >= 0) {
+    taken_ += piece_;
+    result_ = static_cast<Answer>(taken_);
+    if (taken_ < length_) return PostPiece(env);
+  }
+  napi_delete_reference(env, data_);
+  buffer_ = Buffer();
+  WriteQueue* writes = writes_;
+  writes->Advance(env);
+  Resolve(env);
+}
+
+}  // namespace vfio_migrate
