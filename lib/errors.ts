@@ -30,25 +30,29 @@ export interface FailureDetails {
 }
 
 /** Codes of failures that are found by this library and not by the kernel. Each is explained in docs/errors.md. */
-export type VfioErrorCode =
-  | 'ERR_VFIO_ADDON'
-  | 'ERR_VFIO_BUSY'
-  | 'ERR_VFIO_CAPABILITY'
-  | 'ERR_VFIO_CLOSED'
-  | 'ERR_VFIO_INCOMPLETE'
-  | 'ERR_VFIO_LOAD_FAILED'
-  | 'ERR_VFIO_MIGRATION'
-  | 'ERR_VFIO_NO_DEVICE'
-  | 'ERR_VFIO_NO_PATH'
-  | 'ERR_VFIO_NO_SESSION'
-  | 'ERR_VFIO_NOT_BOUND'
-  | 'ERR_VFIO_NOT_MIGRATABLE'
-  | 'ERR_VFIO_OPEN'
-  | 'ERR_VFIO_POISONED'
-  | 'ERR_VFIO_REFUSED'
-  | 'ERR_VFIO_SESSION_ENDED'
-  | 'ERR_VFIO_STREAM_DESTROYED'
-  | 'ERR_VFIO_UNKNOWN_STATE'
+export const vfioErrorCodes = [
+  'ERR_VFIO_ADDON',
+  'ERR_VFIO_BUSY',
+  'ERR_VFIO_CAPABILITY',
+  'ERR_VFIO_CLOSED',
+  'ERR_VFIO_INCOMPLETE',
+  'ERR_VFIO_LOAD_FAILED',
+  'ERR_VFIO_MIGRATION',
+  'ERR_VFIO_NO_DEVICE',
+  'ERR_VFIO_NO_PATH',
+  'ERR_VFIO_NO_SESSION',
+  'ERR_VFIO_NOT_BOUND',
+  'ERR_VFIO_NOT_MIGRATABLE',
+  'ERR_VFIO_OPEN',
+  'ERR_VFIO_POISONED',
+  'ERR_VFIO_REFUSED',
+  'ERR_VFIO_SESSION_ENDED',
+  'ERR_VFIO_STREAM_DESTROYED',
+  'ERR_VFIO_UNKNOWN_STATE',
+] as const
+
+/** One of {@link vfioErrorCodes}. */
+export type VfioErrorCode = (typeof vfioErrorCodes)[number]
 
 const brand = Symbol.for('vfio-migrate.error')
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { DeviceBackend } from '../backend/seam.ts'
 import { explainNotMigratable } from '../checks/migratable.ts'
-import { type VfioError, VfioSystemError } from '../errors.ts'
+import { VfioError, VfioSystemError } from '../errors.ts'
 import { findDevice } from '../host/find.ts'
 import { kernelFacts } from '../host/kernel.ts'
 import { driverManners } from '../kernel/drivers.ts'
@@ -39,9 +39,14 @@ async function askFlags({ calls, name }: DeviceBackend): Promise<number> {
   const flags = await calls.migrationFlags()
   if (flags >= 0 || flags === -errno.ENOTTY) return flags
   const call = { syscall: 'ioctl', request: 'VFIO_DEVICE_FEATURE_MIGRATION' }
-  const remedy =
-    flags === -errno.EINVAL ? 'A lent fd must be bound to its iommufd before it is passed on' : undefined
-  throw new VfioSystemError(flags, call, { device: name, remedy })
+  const error = new VfioSystemError(flags, call, { device: name })
+  if (flags !== -errno.EINVAL) throw error
+  // Before BIND every call on a cdev's fd answers EINVAL.
+  throw new VfioError(
+    'ERR_VFIO_NOT_BOUND',
+    `'${name}' is not bound to an iommufd: whoever lends it must open it for real (VFIO_DEVICE_BIND_IOMMUFD) before passing it on`,
+    { device: name, cause: error },
+  )
 }
 
 async function optIn({ calls, name }: DeviceBackend): Promise<boolean> {
