@@ -40,10 +40,18 @@ export async function buildKernel(directory) {
   return readFileSync(join(tree, 'include/config/kernel.release'), 'utf8').trim()
 }
 
+/**
+ * The children of a make that was killed live on for a moment. They have inherited this lock, so that
+ * the build which takes over begins when the last of them is gone.
+ * @param {string} tree
+ * @param {string[]} command
+ */
+const alone = (tree, command) => ['flock', '--no-fork', join(tree, '../lock'), ...command]
+
 /** @param {string} tree @param {string} log */
 async function configure(tree, log) {
   writeWhole(join(tree, '../fragment'), FRAGMENT)
-  for (const command of CONFIGURE) await run(command, { cwd: tree, log })
+  for (const command of CONFIGURE) await run(alone(tree, command), { cwd: tree, log })
   const kept = new Set(readFileSync(join(tree, '.config'), 'utf8').split('\n'))
   // merge_config drops an option whose dependencies are missing and calls that a success.
   const lost = OPTIONS.filter(option => !kept.has(`CONFIG_${option}=y`))
@@ -53,7 +61,7 @@ async function configure(tree, log) {
 
 /** @param {string} tree @param {string} log @param {string} target */
 function make(tree, log, target) {
-  const command = ['nice', 'make', `-j${availableParallelism()}`, target]
+  const command = alone(tree, ['nice', 'make', `-j${availableParallelism()}`, target])
   const env = { ...process.env, KBUILD_BUILD_USER: 'vfio-migrate', KBUILD_BUILD_HOST: 'cache' }
   return run(command, {
     cwd: tree,
