@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readdir } from 'node:fs/promises'
 import type { Holder, Holders, Rooted } from './facts.ts'
+import { mapLimited } from './limited.ts'
 import { attribute, entries, linkTarget, located } from './sysfs.ts'
 
 export interface HoldersOptions extends Rooted {
@@ -17,7 +18,7 @@ export interface HoldersOptions extends Rooted {
  */
 export async function holdersOf(nodes: readonly string[], options: HoldersOptions = {}): Promise<Holders> {
   const pids = (await entries('/proc', options)).filter(name => /^\d+$/.test(name))
-  const found = await Promise.all(pids.map(pid => holds(pid, nodes, options)))
+  const found = await mapLimited(pids, pid => holds(pid, nodes, options))
   const holders = pids.filter((_, index) => found[index] === true)
   const processes = await Promise.all(holders.map(pid => readHolder(pid, options)))
   return {

@@ -2,6 +2,7 @@
 import { driverForId, type DriverManners } from '../kernel/drivers.ts'
 import { readDevice, type DeviceOptions } from './device.ts'
 import type { DeviceFacts } from './facts.ts'
+import { mapLimited } from './limited.ts'
 import { entries, resolved } from './sysfs.ts'
 
 export interface ListOptions extends DeviceOptions {
@@ -12,9 +13,9 @@ export interface ListOptions extends DeviceOptions {
 /** The devices that are bound to a VFIO driver, by name. Opens nothing, so it disturbs none of them. */
 export async function listDevices(options: ListOptions = {}): Promise<DeviceFacts[]> {
   const links = [...(await vfioLinks(options)), ...(options.all ? await pciLinks(options) : [])]
-  const paths = await Promise.all(links.map(link => resolved(link, options)))
+  const paths = await mapLimited(links, link => resolved(link, options))
   const unique = [...new Set(paths)].filter(path => path !== undefined)
-  const devices = await Promise.all(unique.map(path => readDevice(path, options)))
+  const devices = await mapLimited(unique, path => readDevice(path, options))
   return devices
     .filter(device => device.vfio || (options.all && migratingDriver(device) !== undefined))
     .sort((a, b) => (a.name < b.name ? -1 : 1))
@@ -31,7 +32,7 @@ async function vfioLinks(options: ListOptions): Promise<string[]> {
   const names = await entries('/sys/class/vfio-dev', options)
   if (names.length > 0) return names.map(name => `/sys/class/vfio-dev/${name}/device`)
   const groups = await entries('/sys/kernel/iommu_groups', options)
-  const members = await Promise.all(groups.map(group => groupLinks(Number(group), options)))
+  const members = await mapLimited(groups, group => groupLinks(Number(group), options))
   return members.flat()
 }
 

@@ -8,12 +8,22 @@ export function located(path: string, { root = '/' }: Rooted): string {
   return join(root, path)
 }
 
+/**
+ * What is not there, or not ours to read, is undefined. Running out of fds or memory is not an answer: facts would be
+ * missing without anybody knowing.
+ */
+function absent(error: unknown): undefined {
+  const { code } = error as NodeJS.ErrnoException
+  if (code === 'EMFILE' || code === 'ENFILE' || code === 'ENOMEM') throw error
+  return undefined
+}
+
 /** A small file's text without the white space around it; undefined when it is not there or not ours to read. */
 export async function attribute(path: string, options: Rooted): Promise<string | undefined> {
   try {
     return (await readFile(located(path, options), 'utf8')).trim()
-  } catch {
-    return undefined
+  } catch (error) {
+    return absent(error)
   }
 }
 
@@ -33,8 +43,8 @@ export async function booleanAttribute(path: string, options: Rooted): Promise<b
 export async function entries(path: string, options: Rooted): Promise<string[]> {
   try {
     return (await readdir(located(path, options))).sort()
-  } catch {
-    return []
+  } catch (error) {
+    return absent(error) ?? []
   }
 }
 
@@ -42,8 +52,8 @@ export async function entries(path: string, options: Rooted): Promise<string[]> 
 export async function linkTarget(path: string, options: Rooted): Promise<string | undefined> {
   try {
     return await readlink(located(path, options))
-  } catch {
-    return undefined
+  } catch (error) {
+    return absent(error)
   }
 }
 
@@ -58,7 +68,7 @@ export async function resolved(path: string, options: Rooted): Promise<string | 
   try {
     const root = await realpath(located('/', options))
     return join('/', relative(root, await realpath(located(path, options))))
-  } catch {
-    return undefined
+  } catch (error) {
+    return absent(error)
   }
 }
