@@ -24,7 +24,11 @@ export interface OpenSubject extends ClosedSubject {
 export const closedRules: readonly Rule<ClosedSubject>[] = [
   {
     id: 'no-iommu',
-    applies: ({ device }) => !device.vfio && device.kind === 'pci' && device.iommuGroup === undefined,
+    applies: ({ device, host }) =>
+      !device.vfio &&
+      device.kind === 'pci' &&
+      device.iommuGroup === undefined &&
+      host.kernel.unsafeNoiommu !== true,
     cause: ({ device }) =>
       `${device.name} is in no IOMMU group, so no VFIO driver binds it: the IOMMU is off or missing.`,
     remedy: () =>

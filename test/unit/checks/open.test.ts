@@ -142,6 +142,11 @@ describe('explainTries', () => {
     assert.equal(explainTries([], { ...unbound, iommuGroup: undefined }, host)[0]?.id, 'no-iommu')
   })
 
+  it('does not ask for an IOMMU where VFIO is told to do without', () => {
+    const facts = { ...host, kernel: { ...host.kernel, unsafeNoiommu: true } }
+    assert.equal(explainTries([], { ...unbound, iommuGroup: undefined }, facts)[0]?.id, 'no-driver')
+  })
+
   it('explains a device without any node', () => {
     assert.equal(explainTries([], withoutNodes, host)[0]?.id, 'no-node')
   })

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict'
+import { driverForId, driverManners, knownDrivers } from '#lib/kernel/drivers.js'
+
+describe('driverManners', () => {
+  it('knows mtty as the one driver whose state outlives its sessions', () => {
+    assert.deepEqual(
+      knownDrivers.filter(row => row.resetAtOpen).map(row => row.driver),
+      ['mtty'],
+    )
+  })
+
+  it('knows mlx5 and virtio as the drivers that take an incomplete stream for a complete one', () => {
+    assert.deepEqual(
+      knownDrivers.filter(row => !row.checksCompleteness).map(row => row.driver),
+      ['mlx5_vfio_pci', 'virtio_vfio_pci'],
+    )
+  })
+
+  it('knows nothing of a stranger', () => {
+    assert.equal(driverManners('nvgrace_gpu_vfio_pci'), undefined)
+    assert.equal(driverManners(undefined), undefined)
+  })
+})
+
+describe('driverForId', () => {
+  it('finds the driver of a ConnectX virtual function', () => {
+    assert.equal(driverForId('15b3:101e')?.driver, 'mlx5_vfio_pci')
+  })
+
+  it('finds none for an NVMe controller', () => assert.equal(driverForId('1b36:0010'), undefined))
+
+  it('has every id once, in lower case', () => {
+    const ids = knownDrivers.flatMap(row => row.pciIds)
+    assert.equal(new Set(ids).size, ids.length)
+    for (const id of ids) assert.match(id, /^[0-9a-f]{4}:[0-9a-f]{4}$/)
+  })
+})
