@@ -89,8 +89,9 @@ async function candidatesHint(name: string, options: DeviceOptions): Promise<str
 }
 
 function sharedLength(a: string, b: string): number {
-  const end = [...a].findIndex((character, index) => character !== b[index])
-  return end === -1 ? a.length : end
+  let length = 0
+  while (length < a.length && a[length] === b[length]) length++
+  return length
 }
 
 /** A virtual function is missing most often because its physical function has not been told to make any. */

@@ -12,10 +12,9 @@ export function located(path: string, { root = '/' }: Rooted): string {
  * What is not there, or not ours to read, is undefined. Running out of fds or memory is not an answer: facts would be
  * missing without anybody knowing.
  */
-function absent(error: unknown): undefined {
+function throwIfExhausted(error: unknown): void {
   const { code } = error as NodeJS.ErrnoException
   if (code === 'EMFILE' || code === 'ENFILE' || code === 'ENOMEM') throw error
-  return undefined
 }
 
 /** A small file's text without the white space around it; undefined when it is not there or not ours to read. */
@@ -23,7 +22,8 @@ export async function attribute(path: string, options: Rooted): Promise<string |
   try {
     return (await readFile(located(path, options), 'utf8')).trim()
   } catch (error) {
-    return absent(error)
+    throwIfExhausted(error)
+    return undefined
   }
 }
 
@@ -44,7 +44,8 @@ export async function entries(path: string, options: Rooted): Promise<string[]> 
   try {
     return (await readdir(located(path, options))).sort()
   } catch (error) {
-    return absent(error) ?? []
+    throwIfExhausted(error)
+    return []
   }
 }
 
@@ -53,7 +54,8 @@ export async function linkTarget(path: string, options: Rooted): Promise<string 
   try {
     return await readlink(located(path, options))
   } catch (error) {
-    return absent(error)
+    throwIfExhausted(error)
+    return undefined
   }
 }
 
@@ -69,6 +71,7 @@ export async function resolved(path: string, options: Rooted): Promise<string | 
     const root = await realpath(located('/', options))
     return join('/', relative(root, await realpath(located(path, options))))
   } catch (error) {
-    return absent(error)
+    throwIfExhausted(error)
+    return undefined
   }
 }

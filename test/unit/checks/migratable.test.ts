@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
-import { VfioSystemError } from '#lib/errors.js'
+import type { VfioSystemError } from '#lib/errors.js'
 import { explainNotMigratable, whyNotMigratable } from '#lib/checks/migratable.js'
 import type { DeviceFacts } from '#lib/host/facts.js'
 import { kernel, nvme, pf, vf } from './facts.js'

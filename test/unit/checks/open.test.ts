@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
-import { VfioSystemError } from '#lib/errors.js'
+import type { VfioSystemError } from '#lib/errors.js'
 import { explainOpen, explainTries } from '#lib/checks/open.js'
 import type { OpenTry } from '#lib/checks/try.js'
 import type { DeviceFacts, HostFacts } from '#lib/host/facts.js'
