@@ -8,6 +8,7 @@ import { monotonicClock } from '../clock.ts'
 import type { DeviceFacts } from '../host/facts.ts'
 import { findDevice } from '../host/find.ts'
 import { hostFacts } from '../host/host.ts'
+import { errno } from '../kernel/errno.ts'
 
 /** How to open a device. */
 export interface OpenOptions {
@@ -30,15 +31,16 @@ type Way = (addon: Addon, facts: DeviceFacts, token: string | undefined) => Prom
 
 /** The ways into a device, in the order in which they are tried. */
 const ways: Readonly<Record<'cdev' | 'group', Way>> = {
-  cdev: (addon, facts, token) =>
-    addon.openCdev(facts.cdev?.node ?? '', iommufd, token === undefined ? undefined : uuidBytes(token)),
-  group: (addon, facts, token) =>
-    addon.openGroup(
-      facts.groupNode ?? '',
-      container,
-      facts.noiommu ? iommuType.noiommu : iommuType.type1,
-      token === undefined ? facts.name : `${facts.name} vf_token=${token}`,
-    ),
+  async cdev(addon, { cdev }, token) {
+    if (cdev === undefined) return { result: -errno.ENOENT, step: 'open cdev' }
+    return await addon.openCdev(cdev.node, iommufd, token === undefined ? undefined : uuidBytes(token))
+  },
+  async group(addon, { groupNode, noiommu, name }, token) {
+    if (groupNode === undefined) return { result: -errno.ENOENT, step: 'open group' }
+    const type = noiommu ? iommuType.noiommu : iommuType.type1
+    const device = token === undefined ? name : `${name} vf_token=${token}`
+    return await addon.openGroup(groupNode, container, type, device)
+  },
 }
 
 /** Opens the device by the first way that works; the error of a failure tells of every way. @internal */
