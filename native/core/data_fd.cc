@@ -31,7 +31,7 @@ DataFd::DataFd(Held<Device> device, Fd fd, Fd wake, Held<BufferPool> pool)
       wake_(std::move(wake)),
       pool_(std::move(pool)) {}
 
-Answer DataFd::Open(Held<Device> device, Fd fd, Owner<DataFd>* session) {
+Answer DataFd::Open(const Held<Device>& device, Fd fd, Owner<DataFd>* session) {
   UnblockSaving(fd.get());
   Fd wake(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!wake) return -errno;
@@ -49,7 +49,7 @@ Answer DataFd::Open(Held<Device> device, Fd fd, Owner<DataFd>* session) {
   }
   census.sessions++;
   if (!device->Attach(fresh.get())) {
-    Owner<DataFd>(std::move(fresh));
+    fresh->Shutdown();
     return -ECANCELED;
   }
   *session = Owner<DataFd>(std::move(fresh));
@@ -62,7 +62,7 @@ void DataFd::Wake() {
 }
 
 void DataFd::CloseFds() {
-  if (previous_) device_->Detach(this);
+  device_->Detach(this);
   fd_.Close();
   wake_.Close();
   census.sessions--;

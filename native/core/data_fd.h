@@ -28,7 +28,7 @@ struct PrecopyInfo {
 class DataFd final : public LaneOwner {
  public:
   /// Takes `fd`; a saving one becomes non-blocking. -ECANCELED when the device is ending.
-  static Answer Open(Held<Device> device, Fd fd, Owner<DataFd>* session);
+  static Answer Open(const Held<Device>& device, Fd fd, Owner<DataFd>* session);
 
   /// In the data lane. Blocks until there is something to answer, or the session ends.
   ReadData Read(size_t max_bytes, int wait_ms);

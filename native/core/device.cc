@@ -59,6 +59,8 @@ bool Device::Attach(DataFd* session) {
 
 void Device::Detach(DataFd* session) {
   Lock lock(sessions_mutex_);
+  // Never attached. Asked here, because a neighbour that leaves writes to it.
+  if (!session->previous_) return;
   *session->previous_ = session->next_;
   if (session->next_) session->next_->previous_ = session->previous_;
 }

@@ -12,7 +12,7 @@ namespace {
 
 /// Deep enough for the calls below it and for a sanitizer's bookkeeping; untouched pages cost
 /// nothing.
-constexpr size_t kStackBytes = 256 * 1024;
+constexpr size_t kStackBytes = size_t{256} << 10;
 
 Answer StartWithAttributes(const pthread_attr_t& attributes, void* (*main)(void*), void* argument) {
   sigset_t all;
