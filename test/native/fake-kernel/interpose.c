@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
@@ -259,4 +260,14 @@ EXPORT int ppoll(struct pollfd* fds, nfds_t count, const struct timespec* timeou
   int result = error < 0 ? (int)answer(error) : real(fds, count, timeout, mask);
   if (f != NULL) end_poll(f);
   return result;
+}
+
+// No system call that names a device, but one of the steps of opening it.
+EXPORT int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*body)(void*), void* argument) {
+  typedef int type(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
+  NEXT(type, "pthread_create")
+  lock();
+  struct verdict v = gate("pthread_create", kNoDevice);
+  unlock();
+  return v.error < 0 ? (int)-v.error : real(thread, attributes, body, argument);
 }

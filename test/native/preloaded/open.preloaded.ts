@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
+import { closeSync, openSync } from 'node:fs'
 import type { OpenStep } from '#lib/backend/seam.js'
 import { addon } from './addon.js'
 import { kernel } from './kernel.js'
-import { E, keep, open, openInGroup, scenario } from './scenario.js'
+import { E, STOP, STOP_COPY, keep, open, openInGroup, scenario } from './scenario.js'
 
 const openCdev = () => addon.openCdev('/dev/vfio/devices/vfio0', '/dev/iommu', undefined)
 const openGroup = () => addon.openGroup('/dev/vfio/7', '/dev/vfio/vfio', 1, '0000:08:00.2')
@@ -121,6 +122,45 @@ describe('open by group', () => {
     await (await openInGroup()).close()
     await openInGroup()
     assert.equal(kernel.lines('open_group').length, 2)
+  })
+})
+
+describe('a thread that does not start', () => {
+  const none = { lanes: 0, sessions: 0, devices: 0 }
+
+  for (const openIt of [openCdev, openGroup]) {
+    scenario(`is a step of opening that fails: ${openIt.name}`, async () => {
+      kernel.rule('*', 'pthread_create', 'fail', E.EAGAIN)
+      const answer = await openIt()
+      assert.deepEqual([answer.result, answer.step, answer.calls], [-E.EAGAIN, 'start thread', undefined])
+      assert.deepEqual(kernel.log(), [])
+      assert.deepEqual({ ...addon.census() }, none)
+    })
+  }
+
+  scenario('leaves an fd that was to be adopted to its owner', () => {
+    const fd = openSync('/dev/vfio-fake/lent0', 'r+')
+    kernel.rule('*', 'pthread_create', 'fail', E.EAGAIN)
+    const { result, step } = addon.adopt(fd, [])
+    assert.deepEqual([result, step], [-E.EAGAIN, 'start thread'])
+    closeSync(fd)
+    assert.deepEqual({ ...addon.census() }, none)
+  })
+
+  scenario('leaves the state moved and nobody with a session', async () => {
+    const device = await open()
+    kernel.rule('*', 'pthread_create', 'fail', E.EAGAIN)
+    const { result, done, arc, session } = await device.setStates([STOP, STOP_COPY])
+    assert.deepEqual([result, done, arc, session], [-E.EAGAIN, 2, 2, undefined])
+    assert.deepEqual(kernel.files(), ['device', 'iommufd'])
+    assert.equal(await device.getState(), STOP_COPY)
+  })
+
+  scenario('is what reset answers', async () => {
+    const device = await open()
+    kernel.rule('*', 'pthread_create', 'fail', E.EAGAIN)
+    assert.equal(await device.reset(), -E.EAGAIN)
+    assert.equal(await device.reset(), 0)
   })
 })
 

@@ -4,6 +4,8 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { writeSync } from 'node:fs'
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads'
+import type { DeviceCalls } from '#lib/backend/seam.js'
+import { errno } from '#lib/kernel/errno.js'
 import { addon } from './addon.js'
 import { kernel } from './kernel.js'
 
@@ -14,24 +16,32 @@ export type Ending =
   | 'its natural end'
   | 'SIGTERM'
   | 'SIGTERM with a handler'
-export type Occupation = 'idle' | 'in a read that waits' | 'in a call of 5 s'
+export type Occupation = 'idle' | 'in a read that waits' | 'in a call of 5 s' | 'in a write of 5 s'
 
 const STOP_COPY = 3
+const RESUMING = 4
 
-/** Brings the device into its occupation; answers how that is ended in good order. */
-async function occupy(occupation: Occupation): Promise<() => Promise<void>> {
-  const { calls: device } = await addon.openCdev('/dev/vfio/devices/vfio0', '/dev/iommu', undefined)
-  assert.ok(device)
-  if (occupation === 'idle') return async () => {}
-  if (occupation === 'in a call of 5 s') {
-    kernel.hold(0, 'SET_STATE')
-    const hanging = device.setStates([STOP_COPY])
-    kernel.waitFor('held SET_STATE')
-    return async () => {
-      setImmediate(() => kernel.release('SET_STATE'))
-      assert.equal((await hanging).result, 0)
-    }
+/** What the call that hangs is, where one does. */
+const held: Readonly<Partial<Record<Occupation, string>>> = {
+  'in a call of 5 s': 'SET_STATE',
+  'in a write of 5 s': 'write',
+}
+
+/** Brings `operation` into the kernel and leaves it there; answers how it comes back in good order. */
+async function hang(device: DeviceCalls, operation: string): Promise<() => Promise<void>> {
+  const session = operation === 'write' ? (await device.setStates([RESUMING])).session : undefined
+  kernel.hold(0, operation)
+  const hanging = session ? session.write(new Uint8Array(3 << 20)) : device.setStates([STOP_COPY])
+  kernel.waitFor(`held ${operation}`)
+  return async () => {
+    setImmediate(() => kernel.release(operation))
+    const answer = await hanging
+    assert.equal(typeof answer === 'number' ? answer : answer.result, session ? 3 << 20 : 0)
   }
+}
+
+/** Brings a read into poll(2), where nothing will wake it. */
+async function wait(device: DeviceCalls): Promise<() => Promise<void>> {
   kernel.set(0, { autosave: false })
   const { session } = await device.setStates([STOP_COPY])
   assert.ok(session)
@@ -40,8 +50,17 @@ async function occupy(occupation: Occupation): Promise<() => Promise<void>> {
   kernel.waitFor('poll saving')
   return async () => {
     await session.close()
-    assert.equal((await waiting).result, -125)
+    assert.equal((await waiting).result, -errno.ECANCELED)
   }
+}
+
+/** Brings the device into its occupation; answers how that is ended in good order. */
+async function occupy(occupation: Occupation): Promise<() => Promise<void>> {
+  const { calls: device } = await addon.openCdev('/dev/vfio/devices/vfio0', '/dev/iommu', undefined)
+  assert.ok(device)
+  const operation = held[occupation]
+  if (operation !== undefined) return hang(device, operation)
+  return occupation === 'idle' ? async () => {} : wait(device)
 }
 
 const ready = (): void => void writeSync(1, 'ready\n')
@@ -52,9 +71,10 @@ async function terminateWorker(occupation: Occupation): Promise<void> {
   await once(worker, 'message')
   ready()
   await worker.terminate()
-  if (occupation === 'in a call of 5 s') {
-    assert.deepEqual(kernel.files(), ['device', 'iommufd'])
-    kernel.release('SET_STATE')
+  const operation = held[occupation]
+  if (operation !== undefined) {
+    assert.deepEqual(kernel.files().slice(0, 2), ['device', 'iommufd'])
+    kernel.release(operation)
   }
   await kernel.until('close iommufd')
 }
