@@ -27,10 +27,10 @@ function parse(line: string): Answer {
 
 /** Asks once: the kernel warns about each row that a device's flags do not allow. */
 async function askKernel(): Promise<{ answers: Answer[]; warned: number }> {
-  await using _module = await loadModule('next_state')
+  await using module = await loadModule('next_state')
   writeFileSync('/dev/kmsg', 'EXPECT-KERNEL-WARNING vfio_mig_get_next_state')
   const before = warnings()
-  const text = readFileSync('/sys/kernel/debug/vfio_next_state', 'utf8')
+  const text = readFileSync(module.debugfs, 'utf8')
   return { answers: text.trim().split('\n').map(parse), warned: warnings() - before }
 }
 
