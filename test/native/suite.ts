@@ -84,8 +84,15 @@ export async function runPreloaded(options: RunOptions = {}): Promise<Run> {
   const mocha = join(root, 'node_modules/mocha/bin/mocha.js')
   const files = filesIn(join(root, 'dist-test/native/preloaded'), '.preloaded.js')
   const mochaOptions = ['--no-config', '--reporter', 'json-stream', '--timeout', String(20_000 * slowness)]
-  const command = [...prefix, process.execPath, '--expose-gc', mocha, ...mochaOptions, ...files] as const
-  const child = spawn(command[0]!, command.slice(1), {
+  const [program = '', ...args] = [
+    ...prefix,
+    process.execPath,
+    '--expose-gc',
+    mocha,
+    ...mochaOptions,
+    ...files,
+  ]
+  const child = spawn(program, args, {
     cwd: root,
     env: {
       ...process.env,

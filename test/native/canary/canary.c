@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Faults planted on purpose: before a sanitizer's silence is believed it has to report these, under the same Node,
-// preloads and options.
+// Faults planted on purpose: before a sanitizer's silence is believed it has to report these, under
+// the same Node, preloads and options.
 #include <fcntl.h>
 #include <limits.h>
 #include <node_api.h>
@@ -49,7 +49,8 @@ static napi_value race(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-// Two threads that meet nowhere but in the fake kernel: it must not order them, or it would hide the addon's races.
+// Two threads that meet nowhere but in the fake kernel: it must not order them, or it would hide
+// the addon's races.
 static int handed_over, flag, devices[2];
 
 static void* give(void* unused) {
@@ -85,12 +86,16 @@ NAPI_MODULE_INIT() {
     const char* name;
     napi_callback function;
   } faults[] = {
-      {"useAfterFree", use_after_free}, {"leak", leak}, {"overflow", overflow},
-      {"race", race}, {"raceAcrossCalls", race_across_calls},
+      {"useAfterFree", use_after_free},
+      {"leak", leak},
+      {"overflow", overflow},
+      {"race", race},
+      {"raceAcrossCalls", race_across_calls},
   };
   for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
     napi_value function;
-    napi_create_function(env, faults[i].name, NAPI_AUTO_LENGTH, faults[i].function, NULL, &function);
+    napi_create_function(env, faults[i].name, NAPI_AUTO_LENGTH, faults[i].function, NULL,
+                         &function);
     napi_set_named_property(env, exports, faults[i].name, function);
   }
   return exports;

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a test writes to /dev/vfio-fake/control, one command a write; a question's answer is read from the same fd.
+// What a test writes to /dev/vfio-fake/control, one command a write; a question's answer is read
+// from the same fd.
 //
-//   reset                                   everything as at the start; EBUSY while an fd of ours is open
-//   forget                                  files that are open are ours no longer
-//   set DEVICE KEY VALUE                    a property of a device, or of the machine with '*'
-//   rule DEVICE|* OPERATION NTH WHAT VALUE  fail (errno), after (errno once the state moved), hold, cut (bytes)
-//   release OPERATION                       held calls go on
-//   complete DEVICE                         the SAVE that is running ends
-//   dirty DEVICE IOVA                       a page for the next LOG_REPORT
-//   region DEVICE INDEX CAP_OFFSET HEX      the capability chain of a region
-//   await COUNT TEXT                        waits, 20 s at most, for so many lines of the log that start so
-//   log | files | taken DEVICE              answers to be read
+//   reset                                   everything as at the start; EBUSY while an fd of ours
+//   is open forget                                  files that are open are ours no longer set
+//   DEVICE KEY VALUE                    a property of a device, or of the machine with '*' rule
+//   DEVICE|* OPERATION NTH WHAT VALUE  fail (errno), after (errno once the state moved), hold, cut
+//   (bytes) release OPERATION                       held calls go on complete DEVICE the SAVE that
+//   is running ends dirty DEVICE IOVA                       a page for the next LOG_REPORT region
+//   DEVICE INDEX CAP_OFFSET HEX      the capability chain of a region await COUNT TEXT waits, 20 s
+//   at most, for so many lines of the log that start so log | files | taken DEVICE answers to be
+//   read
 #include <errno.h>
 
 #include "fake.h"
@@ -30,7 +30,9 @@ static long number(const char* text) {
   return value;
 }
 
-static int device_of(const char* word) { return word[0] >= '0' && word[0] < '0' + kDevices ? word[0] - '0' : kNoDevice; }
+static int device_of(const char* word) {
+  return word[0] >= '0' && word[0] < '0' + kDevices ? word[0] - '0' : kNoDevice;
+}
 
 static void reply_with(struct file* f, const char* text, size_t bytes) {
   f->reply_size = bytes < sizeof f->reply ? bytes : sizeof f->reply;
@@ -130,7 +132,8 @@ static int split(char* line, char* words[kWords], int most) {
 
 static long of_device(struct file* f, struct device* d, char* words[kWords], int n) {
   if (n >= 4 && same(words[0], "set")) return set_device(d, words[2], number(words[3]));
-  if (n >= 5 && same(words[0], "region")) return set_region(d, (int)number(words[2]), words[3], words[4]);
+  if (n >= 5 && same(words[0], "region"))
+    return set_region(d, (int)number(words[2]), words[3], words[4]);
   if (n >= 3 && same(words[0], "dirty") && d->dirty_pages < 32) {
     d->dirty_iova[d->dirty_pages++] = (uint64_t)number(words[2]);
     return 0;
@@ -168,7 +171,8 @@ long control(struct file* f, const char* text, size_t bytes) {
   } else if (n >= 2 && same(words[0], "release")) {
     result = release(words[1]);
   } else if (n >= 5 && same(words[0], "rule")) {
-    result = add_rule(device_of(words[1]), words[2], (int)number(words[3]), words[4], n > 5 ? number(words[5]) : 0);
+    result = add_rule(device_of(words[1]), words[2], (int)number(words[3]), words[4],
+                      n > 5 ? number(words[5]) : 0);
   } else if (n >= 4 && same(words[0], "set") && same(words[1], "*")) {
     result = set_machine(words[2], number(words[3]));
   } else if (n >= 2 && device_of(words[1]) >= 0) {

@@ -5,7 +5,13 @@
 #include "fake.h"
 
 // VFIO_DEVICE_FEATURE: the flags of the request, and the features in the order of their numbers.
-enum { kGet = 0x10000, kSet = 0x20000, kProbe = 0x40000, kOperations = 0x70000, kReserved = ~0x7ffff };
+enum {
+  kGet = 0x10000,
+  kSet = 0x20000,
+  kProbe = 0x40000,
+  kOperations = 0x70000,
+  kReserved = ~0x7ffff
+};
 
 struct header {
   uint32_t argsz, flags;
@@ -35,7 +41,8 @@ static long get_state(struct device* d, void* data) {
   return 0;
 }
 
-// The state has moved whatever becomes of the fd: with a full table it is EMFILE, and the session is nobody's.
+// The state has moved whatever becomes of the fd: with a full table it is EMFILE, and the session
+// is nobody's.
 static long do_set_state(struct device* d, void* data, long after) {
   struct mig_state s;
   struct session* opened = NULL;
@@ -71,11 +78,13 @@ static long check_range(const struct dma_range* ranges, uint32_t i, uint64_t pag
   if (page_size == 0 || r.iova % page_size != 0 || r.length % page_size != 0) return -EINVAL;
   if (r.length > 0 && r.iova + (r.length - 1) < r.iova) return -EOVERFLOW;
   for (uint32_t k = 0; k < i; k++)
-    if (r.iova < ranges[k].iova + ranges[k].length && ranges[k].iova < r.iova + r.length) return -EINVAL;
+    if (r.iova < ranges[k].iova + ranges[k].length && ranges[k].iova < r.iova + r.length)
+      return -EINVAL;
   return 0;
 }
 
-// The driver chooses 4 KiB where it is asked for more than 2 MiB, so that a test sees which number is answered.
+// The driver chooses 4 KiB where it is asked for more than 2 MiB, so that a test sees which number
+// is answered.
 static long start_log(struct device* d, void* data) {
   struct log_start c;
   copy(&c, data, sizeof c);
@@ -161,7 +170,8 @@ static long run_set_state(struct device* d, void* data) {
 
 static long run_feature(struct device* d, const struct feature* f, uint32_t flags, void* data) {
   int index = (int)(d - devices);
-  if (f->set_name != NULL && flags & kSet && same(f->set_name, "SET_STATE")) return run_set_state(d, data);
+  if (f->set_name != NULL && flags & kSet && same(f->set_name, "SET_STATE"))
+    return run_set_state(d, data);
   const char* name = flags & kGet ? f->get_name : f->set_name;
   struct verdict v = gate(name, index);
   long result = v.error < 0 ? v.error : (flags & kGet ? f->get : f->set)(d, data);
@@ -185,7 +195,8 @@ static long feature(struct device* d, void* argument) {
   if (error == 0 && operations & ~features[id].operations) error = -EINVAL;
   if (error == 0 && h.flags & kProbe) error = gate("PROBE", (int)(d - devices)).error;
   if (error < 0 || h.flags & kProbe) {
-    note("%s %d %x = %d", h.flags & kProbe ? "PROBE" : "refused", (long)(d - devices), (uint64_t)h.flags, error);
+    note("%s %d %x = %d", h.flags & kProbe ? "PROBE" : "refused", (long)(d - devices),
+         (uint64_t)h.flags, error);
     return error;
   }
   if (operations == 0) return -EINVAL;
@@ -235,7 +246,8 @@ static long get_region_info(struct device* d, void* argument) {
   return 0;
 }
 
-static long run(const char* name, struct device* d, long (*call)(struct device*, void*), void* argument) {
+static long run(const char* name, struct device* d, long (*call)(struct device*, void*),
+                void* argument) {
   int index = (int)(d - devices);
   struct verdict v = gate(name, index);
   long result = v.error < 0 ? v.error : call(d, argument);

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A stand-in for the kernel under the unmodified addon: LD_PRELOADed, it answers for the VFIO nodes of four scripted
-// devices in group 7 and passes every other path and fd to libc. It is written from the kernel's documented behaviour
-// and shares nothing with lib/ or native/, so that a slip in either shows.
+// A stand-in for the kernel under the unmodified addon: LD_PRELOADed, it answers for the VFIO nodes
+// of four scripted devices in group 7 and passes every other path and fd to libc. It is written
+// from the kernel's documented behaviour and shares nothing with lib/ or native/, so that a slip in
+// either shows.
 //
-// Nothing here may synchronise the threads that it serves, as the kernel does not: locks are bare futexes, which
-// ThreadSanitizer does not see, and shared memory is touched by code of our own only, never by libc functions that
-// the sanitizers intercept.
+// Nothing here may synchronise the threads that it serves, as the kernel does not: locks are bare
+// futexes, which ThreadSanitizer does not see, and shared memory is touched by code of our own
+// only, never by libc functions that the sanitizers intercept.
 #ifndef FAKE_H
 #define FAKE_H
 
@@ -42,7 +43,8 @@ struct verdict {
   long after;  // -errno to answer after having acted
   long cut;    // most bytes to take, 0 for no limit
 };
-struct verdict gate(const char* operation, int device);  // may hold the call; the lock is released meanwhile
+struct verdict gate(const char* operation,
+                    int device);  // may hold the call; the lock is released meanwhile
 long add_rule(int device, const char* operation, int nth, const char* what, long value);
 long release(const char* operation);
 void clear_rules(void);
@@ -52,7 +54,8 @@ enum manner { kMlx5, kMtty };
 struct session {
   int device;
   bool used, dead, has_fd, saving, in_flight, last_image;
-  int fd_real, fd_signal;  // the two ends behind a saving fd of mlx5: a byte in between makes it readable
+  int fd_real,
+      fd_signal;  // the two ends behind a saving fd of mlx5: a byte in between makes it readable
   bool ready;
   uint64_t position, filled, initial_end;
   uint64_t record_start[16];

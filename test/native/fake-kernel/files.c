@@ -19,14 +19,16 @@ static struct {
   bool has_group, group_open;
 } legacy;
 
-static const char* const cdevs[kDevices] = {
-    "/dev/vfio/devices/vfio0", "/dev/vfio/devices/vfio1", "/dev/vfio/devices/vfio2", "/dev/vfio/devices/vfio3"};
-static const char* const lent[kDevices] = {"/dev/vfio-fake/lent0", "/dev/vfio-fake/lent1", "/dev/vfio-fake/lent2",
-                                           "/dev/vfio-fake/lent3"};
-static const char* const names[kDevices] = {"0000:08:00.2", "0000:08:00.3", "0000:08:00.4", "0000:08:00.5"};
+static const char* const cdevs[kDevices] = {"/dev/vfio/devices/vfio0", "/dev/vfio/devices/vfio1",
+                                            "/dev/vfio/devices/vfio2", "/dev/vfio/devices/vfio3"};
+static const char* const lent[kDevices] = {"/dev/vfio-fake/lent0", "/dev/vfio-fake/lent1",
+                                           "/dev/vfio-fake/lent2", "/dev/vfio-fake/lent3"};
+static const char* const names[kDevices] = {"0000:08:00.2", "0000:08:00.3", "0000:08:00.4",
+                                            "0000:08:00.5"};
 
 bool ours(const char* path) {
-  return path != NULL && (starts(path, "/dev/vfio/") || starts(path, "/dev/vfio-fake/") || same(path, "/dev/iommu"));
+  return path != NULL && (starts(path, "/dev/vfio/") || starts(path, "/dev/vfio-fake/") ||
+                          same(path, "/dev/iommu"));
 }
 
 const char* file_name(const struct file* f) {
@@ -133,7 +135,8 @@ void forget_file(struct file* f) {
   f->used = false;
   forget_legacy(f->kind);
   if (f->kind == kData) drop_session(f->session);
-  if (f->kind == kDeviceFile && f->bound && --devices[f->device].opens == 0) last_close(&devices[f->device]);
+  if (f->kind == kDeviceFile && f->bound && --devices[f->device].opens == 0)
+    last_close(&devices[f->device]);
 }
 
 int open_files(struct file* report_to) {
@@ -179,7 +182,8 @@ static int index_in(const char* const list[kDevices], const char* text) {
 
 static long open_group(void) {
   for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-    if (files[i].used && files[i].kind == kDeviceFile && devices[files[i].device].opens > 0) return -EBUSY;
+    if (files[i].used && files[i].kind == kDeviceFile && devices[files[i].device].opens > 0)
+      return -EBUSY;
   if (legacy.group_open) return -EBUSY;
   long fd = new_file(kGroup, kNoDevice, backing("fake vfio group"), NULL);
   if (fd >= 0) legacy.group_open = true;
@@ -194,7 +198,8 @@ static long open_container(void) {
 
 static long open_node(const char* path, const char** operation, int* device) {
   *device = kNoDevice;
-  if (same(path, "/dev/vfio-fake/control")) return new_file(kControl, kNoDevice, backing("fake control"), NULL);
+  if (same(path, "/dev/vfio-fake/control"))
+    return new_file(kControl, kNoDevice, backing("fake control"), NULL);
   if ((*device = index_in(lent, path)) >= 0) return new_device_file(*device);
   *operation = "open_cdev";
   if ((*device = index_in(cdevs, path)) < 0) {
@@ -205,8 +210,10 @@ static long open_node(const char* path, const char** operation, int* device) {
   }
   struct verdict v = gate(*operation, *device);
   if (v.error < 0) return v.error;
-  if (same(*operation, "open_cdev")) return new_file(kDeviceFile, *device, backing("fake vfio cdev"), NULL);
-  if (same(*operation, "open_iommufd")) return new_file(kIommufd, kNoDevice, backing("fake iommufd"), NULL);
+  if (same(*operation, "open_cdev"))
+    return new_file(kDeviceFile, *device, backing("fake vfio cdev"), NULL);
+  if (same(*operation, "open_iommufd"))
+    return new_file(kIommufd, kNoDevice, backing("fake iommufd"), NULL);
   return same(*operation, "open_group") ? open_group() : open_container();
 }
 
@@ -227,7 +234,8 @@ static long bind_with(struct file* f, const uint32_t* argument) {
   int32_t iommufd = (int32_t)argument[2];
   bool token = argument[1] == 1 && kernel_version >= 702;
   if (argument[1] != 0 && !token) return -EINVAL;
-  if (argument[0] != (token ? 24 : 16)) mismatch("bind argsz %d flags %d", (long)argument[0], (long)argument[1]);
+  if (argument[0] != (token ? 24 : 16))
+    mismatch("bind argsz %d flags %d", (long)argument[0], (long)argument[1]);
   if (iommufd < 0) return -EINVAL;
   if (is_open(kGroup)) return -EBUSY;
   if (f->bound) return -EINVAL;
@@ -316,10 +324,14 @@ static long run(const char* name, long (*call)(void*), void* argument) {
 }
 
 static long legacy_ioctl(const struct file* f, unsigned long request, void* argument) {
-  if (f->kind == kGroup && request == 0x3b67) return run("GROUP_GET_STATUS", group_status, argument);
-  if (f->kind == kGroup && request == 0x3b68) return run("GROUP_SET_CONTAINER", set_container, argument);
-  if (f->kind == kGroup && request == 0x3b69) return run("GROUP_UNSET_CONTAINER", unset_container, argument);
-  if (f->kind == kGroup && request == 0x3b6a) return run("GROUP_GET_DEVICE_FD", get_device_fd, argument);
+  if (f->kind == kGroup && request == 0x3b67)
+    return run("GROUP_GET_STATUS", group_status, argument);
+  if (f->kind == kGroup && request == 0x3b68)
+    return run("GROUP_SET_CONTAINER", set_container, argument);
+  if (f->kind == kGroup && request == 0x3b69)
+    return run("GROUP_UNSET_CONTAINER", unset_container, argument);
+  if (f->kind == kGroup && request == 0x3b6a)
+    return run("GROUP_GET_DEVICE_FD", get_device_fd, argument);
   if (f->kind == kContainer && request == 0x3b66) return run("SET_IOMMU", set_iommu, argument);
   mismatch("%s ioctl %x", file_name(f), (uint64_t)request);
   return -ENOTTY;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The libc functions that stand before the system calls. A path or fd that is not ours costs one comparison and goes
-// to the next definition in the order of libraries: libc's, as the sanitizers come before us.
+// The libc functions that stand before the system calls. A path or fd that is not ours costs one
+// comparison and goes to the next definition in the order of libraries: libc's, as the sanitizers
+// come before us.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -27,12 +28,12 @@
 #undef pwrite64
 #define EXPORT __attribute__((visibility("default")))
 
-#define NEXT(type, name)                                                       \
-  static __typeof__(type)* next;                                               \
-  __typeof__(type)* real = __atomic_load_n(&next, __ATOMIC_RELAXED);           \
-  if (real == NULL) {                                                          \
-    real = (__typeof__(type)*)dlsym(RTLD_NEXT, name);                          \
-    __atomic_store_n(&next, real, __ATOMIC_RELAXED);                           \
+#define NEXT(type, name)                                             \
+  static __typeof__(type)* next;                                     \
+  __typeof__(type)* real = __atomic_load_n(&next, __ATOMIC_RELAXED); \
+  if (real == NULL) {                                                \
+    real = (__typeof__(type)*)dlsym(RTLD_NEXT, name);                \
+    __atomic_store_n(&next, real, __ATOMIC_RELAXED);                 \
   }
 
 typedef int open_type(const char*, int, ...);
@@ -58,28 +59,28 @@ static int open_ours(const char* path, int flags) {
   return (int)answer(fd);
 }
 
-#define OPEN(name)                                            \
-  EXPORT int name(const char* path, int flags, ...) {         \
-    if (ours(path)) return open_ours(path, flags);            \
-    NEXT(open_type, #name)                                    \
-    va_list args;                                             \
-    va_start(args, flags);                                    \
-    mode_t mode = va_arg(args, mode_t);                       \
-    va_end(args);                                             \
-    return real(path, flags, mode);                           \
+#define OPEN(name)                                    \
+  EXPORT int name(const char* path, int flags, ...) { \
+    if (ours(path)) return open_ours(path, flags);    \
+    NEXT(open_type, #name)                            \
+    va_list args;                                     \
+    va_start(args, flags);                            \
+    mode_t mode = va_arg(args, mode_t);               \
+    va_end(args);                                     \
+    return real(path, flags, mode);                   \
   }
 OPEN(open)
 OPEN(open64)
 
-#define OPENAT(name)                                               \
+#define OPENAT(name)                                                 \
   EXPORT int name(int directory, const char* path, int flags, ...) { \
-    if (ours(path)) return open_ours(path, flags);                 \
-    NEXT(openat_type, #name)                                       \
-    va_list args;                                                  \
-    va_start(args, flags);                                         \
-    mode_t mode = va_arg(args, mode_t);                            \
-    va_end(args);                                                  \
-    return real(directory, path, flags, mode);                     \
+    if (ours(path)) return open_ours(path, flags);                   \
+    NEXT(openat_type, #name)                                         \
+    va_list args;                                                    \
+    va_start(args, flags);                                           \
+    mode_t mode = va_arg(args, mode_t);                              \
+    va_end(args);                                                    \
+    return real(directory, path, flags, mode);                       \
   }
 OPENAT(openat)
 OPENAT(openat64)
@@ -113,7 +114,8 @@ EXPORT int close(int fd) {
   return real(fd);
 }
 
-static long call(struct file* f, long (*function)(struct file*, void*, size_t), void* buffer, size_t bytes) {
+static long call(struct file* f, long (*function)(struct file*, void*, size_t), void* buffer,
+                 size_t bytes) {
   lock();
   f->busy++;
   long result = function(f, buffer, bytes);
@@ -122,7 +124,9 @@ static long call(struct file* f, long (*function)(struct file*, void*, size_t), 
   return answer(result);
 }
 
-static long write_from(struct file* f, void* buffer, size_t bytes) { return file_write(f, buffer, bytes); }
+static long write_from(struct file* f, void* buffer, size_t bytes) {
+  return file_write(f, buffer, bytes);
+}
 
 EXPORT ssize_t read(int fd, void* buffer, size_t bytes) {
   struct file* f = find_file(fd);
@@ -156,13 +160,13 @@ static ssize_t access_at(struct file* f, void* buffer, size_t bytes, off_t offse
   return answer(result);
 }
 
-#define PREAD(name, pointer, write)                                             \
-  EXPORT ssize_t name(int fd, pointer buffer, size_t bytes, off_t offset) {     \
-    struct file* f = find_file(fd);                                             \
-    if (f != NULL) return access_at(f, (void*)buffer, bytes, offset, write);    \
-    typedef ssize_t type(int, pointer, size_t, off_t);                          \
-    NEXT(type, #name)                                                           \
-    return real(fd, buffer, bytes, offset);                                     \
+#define PREAD(name, pointer, write)                                          \
+  EXPORT ssize_t name(int fd, pointer buffer, size_t bytes, off_t offset) {  \
+    struct file* f = find_file(fd);                                          \
+    if (f != NULL) return access_at(f, (void*)buffer, bytes, offset, write); \
+    typedef ssize_t type(int, pointer, size_t, off_t);                       \
+    NEXT(type, #name)                                                        \
+    return real(fd, buffer, bytes, offset);                                  \
   }
 PREAD(pread, void*, false)
 PREAD(pread64, void*, false)
@@ -198,22 +202,22 @@ static int fcntl_ours(struct file* f, int command, void* argument) {
   return command == F_GETFL && result >= 0 ? (result & ~O_ACCMODE) | f->access : result;
 }
 
-#define FCNTL(name)                                          \
-  EXPORT int name(int fd, int command, ...) {                \
-    va_list args;                                            \
-    va_start(args, command);                                 \
-    void* argument = va_arg(args, void*);                    \
-    va_end(args);                                            \
-    struct file* f = find_file(fd);                          \
-    if (f != NULL) return fcntl_ours(f, command, argument);  \
-    NEXT(fcntl_type, #name)                                  \
-    return real(fd, command, argument);                      \
+#define FCNTL(name)                                         \
+  EXPORT int name(int fd, int command, ...) {               \
+    va_list args;                                           \
+    va_start(args, command);                                \
+    void* argument = va_arg(args, void*);                   \
+    va_end(args);                                           \
+    struct file* f = find_file(fd);                         \
+    if (f != NULL) return fcntl_ours(f, command, argument); \
+    NEXT(fcntl_type, #name)                                 \
+    return real(fd, command, argument);                     \
   }
 FCNTL(fcntl)
 FCNTL(fcntl64)
 
-// poll(2) itself is libc's: the real fds behind ours are readable exactly when the kernel's would be. It is noted, so
-// that a test knows that a read waits, and it can be told to fail.
+// poll(2) itself is libc's: the real fds behind ours are readable exactly when the kernel's would
+// be. It is noted, so that a test knows that a read waits, and it can be told to fail.
 static struct file* polled(const struct pollfd* fds, nfds_t count) {
   for (nfds_t i = 0; i < count; i++) {
     struct file* f = find_file(fds[i].fd);
@@ -252,7 +256,8 @@ EXPORT int __poll_chk(struct pollfd* fds, nfds_t count, int timeout, size_t room
   return poll(fds, count, timeout);
 }
 
-EXPORT int ppoll(struct pollfd* fds, nfds_t count, const struct timespec* timeout, const sigset_t* mask) {
+EXPORT int ppoll(struct pollfd* fds, nfds_t count, const struct timespec* timeout,
+                 const sigset_t* mask) {
   struct file* f = polled(fds, count);
   long error = f == NULL ? 0 : start_poll(f);
   typedef int type(struct pollfd*, nfds_t, const struct timespec*, const sigset_t*);
@@ -263,7 +268,8 @@ EXPORT int ppoll(struct pollfd* fds, nfds_t count, const struct timespec* timeou
 }
 
 // No system call that names a device, but one of the steps of opening it.
-EXPORT int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*body)(void*), void* argument) {
+EXPORT int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*body)(void*),
+                          void* argument) {
   typedef int type(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
   NEXT(type, "pthread_create")
   lock();

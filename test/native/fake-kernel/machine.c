@@ -12,14 +12,19 @@ bool group_viable = true;
 
 static struct session sessions[64];
 
-// The next single step from the row toward the column, as the kernel's vfio_mig_get_next_state answers it for the
-// flags that a device can have (STOP_COPY 1, P2P 2, PRE_COPY 4). A digit is a state, '.' is EINVAL. Columns in the
-// order of the numbers: ERROR STOP RUNNING STOP_COPY RESUMING RUNNING_P2P PRE_COPY PRE_COPY_P2P.
+// The next single step from the row toward the column, as the kernel's vfio_mig_get_next_state
+// answers it for the flags that a device can have (STOP_COPY 1, P2P 2, PRE_COPY 4). A digit is a
+// state, '.' is EINVAL. Columns in the order of the numbers: ERROR STOP RUNNING STOP_COPY RESUMING
+// RUNNING_P2P PRE_COPY PRE_COPY_P2P.
 static const char* const next_step[8][kStates] = {
-    [1] = {"........", ".1234...", ".1211...", ".1131...", ".1114...", "........", "........", "........"},
-    [3] = {"........", ".15345..", ".52555..", ".11311..", ".11141..", ".12115..", "........", "........"},
-    [5] = {"........", ".1234.2.", ".1211.6.", ".1131...", ".1114.1.", "........", ".2232.6.", "........"},
-    [7] = {"........", ".1534555", ".5255565", ".11311..", ".1114111", ".1211527", ".2272267", ".5535567"},
+    [1] = {"........", ".1234...", ".1211...", ".1131...", ".1114...", "........", "........",
+           "........"},
+    [3] = {"........", ".15345..", ".52555..", ".11311..", ".11141..", ".12115..", "........",
+           "........"},
+    [5] = {"........", ".1234.2.", ".1211.6.", ".1131...", ".1114.1.", "........", ".2232.6.",
+           "........"},
+    [7] = {"........", ".1534555", ".5255565", ".11311..", ".1114111", ".1211527", ".2272267",
+           ".5535567"},
 };
 
 // ---- saving streams
@@ -38,7 +43,8 @@ static void wake_readers(struct session* s, bool ready) {
 
 static bool complete(const struct session* s) { return s->last_image && !s->in_flight; }
 
-// mlx5: readable while there is something to take, and at the end; never because nothing is to be had now.
+// mlx5: readable while there is something to take, and at the end; never because nothing is to be
+// had now.
 static void update_readiness(struct session* s) {
   if (!s->dead) wake_readers(s, s->position < s->filled || complete(s));
 }
@@ -70,9 +76,12 @@ static void start_image(struct device* d, uint64_t bytes, bool last) {
   update_readiness(s);
 }
 
-static unsigned char number_byte(uint64_t value, uint64_t at) { return (unsigned char)(value >> (8 * at)); }
+static unsigned char number_byte(uint64_t value, uint64_t at) {
+  return (unsigned char)(value >> (8 * at));
+}
 
-// Record 0 is {8, flags 1, tag 1} and a size; the others {size, 0, 0} and a pattern that names its place.
+// Record 0 is {8, flags 1, tag 1} and a size; the others {size, 0, 0} and a pattern that names its
+// place.
 static unsigned char stream_byte(const struct session* s, uint64_t p) {
   if (devices[s->device].manner == kMtty) return (unsigned char)(p * 31 + 7);
   int r = s->records - 1;
@@ -80,7 +89,8 @@ static unsigned char stream_byte(const struct session* s, uint64_t p) {
   uint64_t at = p - s->record_start[r];
   if (at < 8) return number_byte(s->record_bytes[r], at);
   if (at < kRecordHeader) return r == 0 && (at == 8 || at == 12);
-  return r == 0 ? number_byte(devices[s->device].image, at - kRecordHeader) : (unsigned char)(p * 31 + 7);
+  return r == 0 ? number_byte(devices[s->device].image, at - kRecordHeader)
+                : (unsigned char)(p * 31 + 7);
 }
 
 // ---- sessions
@@ -127,7 +137,8 @@ static void end_session(struct device* d) {
   if (s == NULL) return;
   s->dead = true;
   s->used = s->has_fd;
-  if (s->fd_signal >= 0) syscall(SYS_shutdown, s->fd_signal, SHUT_RDWR);  // IN and RDHUP from now on
+  if (s->fd_signal >= 0)
+    syscall(SYS_shutdown, s->fd_signal, SHUT_RDWR);  // IN and RDHUP from now on
   changed();
 }
 
@@ -146,7 +157,8 @@ static bool in_saving_group(int state) {
 
 static long arc(struct device* d, int to, struct session** opened) {
   int from = d->state;
-  if (from == kResuming && d->manner == kMtty && d->session->taken < kMttyHeader + kMttyPort) return -EINVAL;
+  if (from == kResuming && d->manner == kMtty && d->session->taken < kMttyHeader + kMttyPort)
+    return -EINVAL;
   if ((in_saving_group(from) && !in_saving_group(to)) || from == kResuming) end_session(d);
   if (!in_saving_group(from) && in_saving_group(to)) {
     enter_saving(d, to == kStopCopy);
@@ -226,7 +238,8 @@ long read_session(struct session* s, unsigned char* to, size_t bytes, bool nonbl
 }
 
 long write_session(struct session* s, const unsigned char* from, size_t bytes) {
-  if (devices[s->device].manner == kMtty && s->taken + bytes > kMttyHeader + kMttyPort) return -ENOMEM;
+  if (devices[s->device].manner == kMtty && s->taken + bytes > kMttyHeader + kMttyPort)
+    return -ENOMEM;
   if (s->dead) return -ENODEV;
   for (size_t i = 0; i < bytes; i++) s->hash = s->hash * 31 + from[i];
   s->taken += bytes;
@@ -269,7 +282,8 @@ long precopy_info(struct session* s, void* argument) {
   else
     mlx5_info(d, s, &info);
   if (s->dead) return -ENODEV;
-  if (d->info_v2) info.flags = d->manner == kMlx5;  // REINIT, so that a test can see where flags come from
+  if (d->info_v2)
+    info.flags = d->manner == kMlx5;  // REINIT, so that a test can see where flags come from
   copy(argument, &info, sizeof info);
   return 0;
 }

@@ -14,7 +14,8 @@ static struct rule {
   long value;
 } rules[32];
 
-// A held call waits until the test releases it, or for 5 s: the length of the calls that must hold up nothing else.
+// A held call waits until the test releases it, or for 5 s: the length of the calls that must hold
+// up nothing else.
 static void hold(struct rule* r, const char* operation, int device) {
   long end = now_ms() + kLongestHoldMs;
   r->holding = true;
@@ -50,7 +51,8 @@ long add_rule(int device, const char* operation, int nth, const char* what, long
     struct rule* r = &rules[i];
     if (r->used) continue;
     zero(r, sizeof *r);
-    for (size_t k = 0; operation[k] && k < sizeof r->operation - 1; k++) r->operation[k] = operation[k];
+    for (size_t k = 0; operation[k] && k < sizeof r->operation - 1; k++)
+      r->operation[k] = operation[k];
     for (int k = 0; k < 4; k++) {
       if (!same(names[k], what)) continue;
       r->what = (enum what)k;

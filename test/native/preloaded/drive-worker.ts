@@ -16,8 +16,9 @@ async function openDevice(index: number) {
 async function save(index: number): Promise<number> {
   const device = await openDevice(index)
   const { session } = await device.setStates([STOP, STOP_COPY])
+  if (session === undefined) throw new Error('no session')
   let bytes = 0
-  for (let result = 1; result > 0; bytes += result) result = (await session!.read(10_000, 0)).result
+  for (let result = 1; result > 0; bytes += result) result = (await session.read(10_000, 0)).result
   await device.setStates([STOP, RUNNING])
   await device.close()
   return bytes
@@ -27,7 +28,7 @@ const index = workerData as number
 if (index < 0) {
   const device = await openDevice(3)
   const { session } = await device.setStates([STOP_COPY])
-  parentPort?.postMessage((await session!.read(100, 0)).result)
+  parentPort?.postMessage((await session?.read(100, 0))?.result)
   setInterval(() => device.fds(), 1 << 30)
 } else {
   let bytes = 0

@@ -176,7 +176,8 @@ describe('a call that hangs in the kernel', () => {
     assert.equal(await (await open(1)).getState(), RUNNING)
     const { result, times } = await hanging
     assert.equal(result, 0)
-    assert.ok(times[1]! - times[0]! >= 4900)
+    const [issued = 0, answered = 0] = times
+    assert.ok(answered - issued >= 4900)
   })
 })
 

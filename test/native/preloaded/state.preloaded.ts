@@ -135,7 +135,7 @@ describe('the state machine of the fake kernel', () => {
       stateNames.indexOf(name),
     )
     assert.deepEqual(path, [RUNNING_P2P, STOP, RESUMING])
-    const session = await enter(device, ...(path ?? []))
+    const session = await enter(device, ...path)
     await session.close()
   })
 })
