@@ -20,6 +20,11 @@ double Arguments::Integer(size_t index, const char* name, double low, double hig
   return low;
 }
 
+uint64_t Arguments::Size(size_t index, const char* name) {
+  constexpr double kMaxSafeInteger = 9007199254740991.0;
+  return static_cast<uint64_t>(Integer(index, name, 0, kMaxSafeInteger));
+}
+
 uint32_t Arguments::Uint32(size_t index, const char* name) {
   return static_cast<uint32_t>(Integer(index, name, 0, UINT32_MAX));
 }

@@ -16,6 +16,8 @@ class Arguments {
   /// An integer from `low` to `high`.
   double Integer(size_t index, const char* name, double low, double high);
   uint32_t Uint32(size_t index, const char* name);
+  /// A size or offset that a number holds exactly.
+  uint64_t Size(size_t index, const char* name);
   /// A span of time, rounded up.
   int Milliseconds(size_t index, const char* name);
   /// A path or name, without a NUL in it.

@@ -10,7 +10,6 @@ namespace vfio_migrate {
 namespace {
 
 constexpr napi_type_tag kTag = {0x2b1f7a9c5d0e4836, 0xb74c0a51e98d263f};
-constexpr double kMaxSafeInteger = 9007199254740991.0;
 
 }  // namespace
 
@@ -42,7 +41,8 @@ bool DataFdObject::IsOurs(Info info) {
 Napi::Value DataFdObject::Read(Info info) {
   if (!IsOurs(info)) return Napi::Value();
   Arguments arguments(info);
-  auto max_bytes = static_cast<size_t>(arguments.Integer(0, "maxBytes", 1, kMaxSafeInteger));
+  size_t max_bytes = arguments.Size(0, "maxBytes");
+  if (max_bytes == 0) arguments.Fail("maxBytes", "at least 1");
   int wait_ms = arguments.Milliseconds(1, "waitMs");
   if (arguments.failed()) return arguments.Throw();
   Held<DataFd> session = session_.held();

@@ -14,7 +14,6 @@ namespace vfio_migrate {
 namespace {
 
 constexpr napi_type_tag kTag = {0x6f8d25d5a6174c0b, 0x9a0b3ff6f4a1c7d2};
-constexpr double kMaxSafeInteger = 9007199254740991.0;
 constexpr size_t kMaxStates = 256;
 
 size_t Width(Arguments* arguments, size_t index) {
@@ -122,8 +121,8 @@ Napi::Value DeviceObject::GetRegionInfo(Info info) {
 
 Napi::Value DeviceObject::RegionRead(Info info) {
   Arguments arguments(info);
-  auto offset = static_cast<uint64_t>(arguments.Integer(0, "offset", 0, kMaxSafeInteger));
-  auto length = static_cast<size_t>(arguments.Integer(1, "length", 0, kMaxSafeInteger));
+  uint64_t offset = arguments.Size(0, "offset");
+  uint64_t length = arguments.Size(1, "length");
   size_t width = Width(&arguments, 2);
   if (length % width != 0) arguments.Fail("length", "a multiple of width");
   if (arguments.failed()) return arguments.Throw();
@@ -134,7 +133,7 @@ Napi::Value DeviceObject::RegionRead(Info info) {
 
 Napi::Value DeviceObject::RegionWrite(Info info) {
   Arguments arguments(info);
-  auto offset = static_cast<uint64_t>(arguments.Integer(0, "offset", 0, kMaxSafeInteger));
+  uint64_t offset = arguments.Size(0, "offset");
   Napi::Uint8Array data = arguments.Bytes(1, "data");
   size_t width = Width(&arguments, 2);
   if (arguments.failed()) return arguments.Throw();
@@ -180,7 +179,7 @@ Napi::Value DeviceObject::OptInPrecopyInfoV2(Info info) {
 
 Napi::Value DeviceObject::DmaLoggingStart(Info info) {
   Arguments arguments(info);
-  auto page_size = static_cast<uint64_t>(arguments.Integer(0, "pageSize", 0, kMaxSafeInteger));
+  uint64_t page_size = arguments.Size(0, "pageSize");
   Napi::BigUint64Array ranges = arguments.Words(1, "ranges");
   if (arguments.failed()) return arguments.Throw();
   if (ranges.ElementLength() % 2 != 0) arguments.Fail("ranges", "pairs of iova and length");
@@ -199,7 +198,7 @@ Napi::Value DeviceObject::DmaLoggingReport(Info info) {
   Arguments arguments(info);
   uint64_t iova = arguments.Uint64(0, "iova");
   uint64_t length = arguments.Uint64(1, "length");
-  auto page_size = static_cast<uint64_t>(arguments.Integer(2, "pageSize", 0, kMaxSafeInteger));
+  uint64_t page_size = arguments.Size(2, "pageSize");
   if (arguments.failed()) return arguments.Throw();
   return InControlLane(info, [iova, length, page_size](Device& device) {
     return ReportDmaLog(device.fd(), iova, length, page_size);

@@ -13,6 +13,10 @@ class DeviceObject final : public Napi::ObjectWrap<DeviceObject> {
  public:
   static Napi::Function Define(Napi::Env env);
   explicit DeviceObject(const Napi::CallbackInfo& info);
+  /// Collected: its sessions may still be in use.
+  ~DeviceObject() override {
+    if (device_) device_.Release()->Abandon();
+  }
 
  private:
   using Info = const Napi::CallbackInfo&;

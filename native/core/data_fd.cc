@@ -87,7 +87,7 @@ Answer DataFd::ReadOnce(uint8_t* data, size_t length, uint64_t* arc) {
   while (!closing()) {
     *arc = device_->arc();
     Answer answer = Answered(read(fd_.get(), data, length));
-    if (answer == -EINTR) continue;
+    // Not EINTR either: on xe it can come after bytes were taken, and asking again would skip them.
     if (answer != -EAGAIN) return answer;
     WaitReadable(kNoLimit);
   }

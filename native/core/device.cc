@@ -58,11 +58,26 @@ bool Device::Attach(DataFd* session) {
 }
 
 void Device::Detach(DataFd* session) {
-  Lock lock(sessions_mutex_);
-  // Never attached. Asked here, because a neighbour that leaves writes to it.
-  if (!session->previous_) return;
-  *session->previous_ = session->next_;
-  if (session->next_) session->next_->previous_ = session->previous_;
+  bool last = false;
+  {
+    Lock lock(sessions_mutex_);
+    // Never attached. Asked here, because a neighbour that leaves writes to it.
+    if (!session->previous_) return;
+    *session->previous_ = session->next_;
+    if (session->next_) session->next_->previous_ = session->previous_;
+    last = abandoned_ && !sessions_;
+  }
+  if (last) Shutdown();
+}
+
+void Device::Abandon() {
+  bool unused = false;
+  {
+    Lock lock(sessions_mutex_);
+    abandoned_ = true;
+    unused = !sessions_;
+  }
+  if (unused) Shutdown();
 }
 
 void Device::Wake() {

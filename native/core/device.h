@@ -45,6 +45,9 @@ class Device final : public LaneOwner {
   /// VFIO_DEVICE_RESET, in a thread beside the control lane. Blocks.
   Answer Reset();
 
+  /// Shuts it down when its last session has ended: nobody but they can use it any more.
+  void Abandon();
+
   /// Sessions of a device end with it. False when it is ending already.
   bool Attach(DataFd* session);
   void Detach(DataFd* session);
@@ -60,6 +63,7 @@ class Device final : public LaneOwner {
   std::atomic<uint64_t> arc_{0};
   Mutex sessions_mutex_;
   bool ending_ = false;
+  bool abandoned_ = false;
   DataFd* sessions_ = nullptr;
 };
 

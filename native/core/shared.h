@@ -77,6 +77,8 @@ class Owner {
   }
 
   const Held<T>& held() const { return owned_; }
+  /// For somebody else to end.
+  Held<T> Release() { return std::move(owned_); }
   T* operator->() const { return owned_.get(); }
   explicit operator bool() const { return static_cast<bool>(owned_); }
 
