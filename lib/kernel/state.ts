@@ -112,7 +112,7 @@ export function nextState(from: StateName, to: StateName, flags: MachineFlags): 
  */
 export function pathTo(from: StateName, to: StateName, flags: MachineFlags): StateName[] | undefined {
   const path: StateName[] = []
-  for (let at = from; at !== to; ) {
+  for (let at = from; at !== to;) {
     const next = nextState(at, to, flags)
     if (next === undefined) return undefined
     path.push(next)
