@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
+describe('the packed package', function () {
+  this.timeout(60_000)
+  let dir: string
+  let files: string[]
+  let packed: string
+
+  before(() => {
+    dir = mkdtempSync(join(tmpdir(), 'vfio-migrate-pack-'))
+    const output = execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', dir], {
+      cwd: root,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
+    const [tarball] = JSON.parse(output) as [{ filename: string; files: { path: string }[] }]
+    files = tarball.files.map(({ path }) => path)
+    execFileSync('tar', ['-xzf', join(dir, tarball.filename), '-C', dir])
+    packed = join(dir, 'package')
+  })
+  after(() => rmSync(dir, { recursive: true }))
+
+  const run = (code: string, type: 'commonjs' | 'module'): string =>
+    execFileSync(process.execPath, [`--input-type=${type}`, '-e', code], { cwd: dir, encoding: 'utf8' })
+
+  it('holds what a user needs and nothing else', () => {
+    const wanted =
+      /^(dist\/.*\.(js|d\.ts)|docs\/.*\.md|native\/.*|binding\.gyp|CMakeLists\.txt|package\.json|README\.md|LICENSE)$/
+    assert.deepEqual(
+      files.filter(path => !wanted.test(path)),
+      [],
+    )
+    for (const path of ['dist/index.js', 'dist/index.d.ts', 'dist/cli/main.js', 'native/sources.txt']) {
+      assert.ok(files.includes(path), path)
+    }
+  })
+
+  it('holds no code under the GPL', () => {
+    const gpl = files.filter(path =>
+      readFileSync(join(packed, path), 'utf8').includes('SPDX-License-Identifier: GPL'),
+    )
+    assert.deepEqual(gpl, [])
+  })
+
+  it('runs no script when it is installed', () => {
+    const { scripts, gypfile } = JSON.parse(readFileSync(join(packed, 'package.json'), 'utf8')) as {
+      scripts: Record<string, string>
+      gypfile: boolean
+    }
+    assert.equal(gypfile, false)
+    for (const script of ['preinstall', 'install', 'postinstall', 'prepare'])
+      assert.equal(scripts[script], undefined)
+  })
+
+  it('can be imported and required, without an addon', () => {
+    const print = `console.log(m.pathTo('RUNNING', 'STOP_COPY', { p2p: true, preCopy: true }).join(' '))`
+    const index = JSON.stringify(join(packed, 'dist/index.js'))
+    assert.equal(run(`import * as m from ${index}; ${print}`, 'module'), 'RUNNING_P2P STOP STOP_COPY\n')
+    assert.equal(run(`const m = require(${index}); ${print}`, 'commonjs'), 'RUNNING_P2P STOP STOP_COPY\n')
+  })
+
+  it('says how to have an addon when there is none', () => {
+    const index = JSON.stringify(join(packed, 'dist/backend/native.js'))
+    const code = `import { loadAddon } from ${index}; try { loadAddon() } catch (e) { console.log(e.code, e.message) }`
+    assert.match(run(code, 'module'), /^ERR_VFIO_ADDON .*node-gyp/)
+  })
+})
