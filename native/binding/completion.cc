@@ -62,6 +62,11 @@ void CompletionQueue::OnEnvironmentEnd(void* self) {
   napi_release_threadsafe_function(queue->wake_, napi_tsfn_abort);
 }
 
+bool CompletionQueue::closed() {
+  Lock lock(mutex_);
+  return closed_;
+}
+
 void CompletionQueue::Begin(Napi::Env env) {
   if (begun_++ == 0) napi_ref_threadsafe_function(env, wake_);
 }

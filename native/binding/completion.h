@@ -23,6 +23,8 @@ class CompletionQueue final : public Shared {
   /// JavaScript thread only: between the two the event loop is kept alive.
   void Begin(Napi::Env env);
   void End(Napi::Env env);
+  /// True from the end of the environment on.
+  bool closed();
 
  private:
   CompletionQueue() = default;

@@ -78,12 +78,20 @@ Napi::Function DeviceObject::Define(Napi::Env env) {
 }
 
 DeviceObject::DeviceObject(Info info)
-    : ObjectWrap(info), device_(Environment::Of(info.Env()).TakeDevice()) {
+    : ObjectWrap(info),
+      queue_(Environment::Of(info.Env()).queue()),
+      device_(Environment::Of(info.Env()).TakeDevice()) {
   if (!device_) {
     Napi::TypeError::New(info.Env(), "Illegal constructor").ThrowAsJavaScriptException();
     return;
   }
   info.This().As<Napi::Object>().TypeTag(&kTag);
+}
+
+/// At the end of the environment everything of the device ends, calls that wait for their turn
+/// included.
+DeviceObject::~DeviceObject() {
+  if (device_ && !queue_->closed()) device_.Release()->Abandon();
 }
 
 bool DeviceObject::IsOurs(Info info) {

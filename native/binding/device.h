@@ -4,19 +4,17 @@
 #include <napi.h>
 
 #include "../core/device.h"
+#include "completion.h"
 
 namespace vfio_migrate {
 
 /// DeviceCalls of lib/backend/seam.ts. When it is collected without having been closed, the device
-/// is closed all the same.
+/// is closed all the same, once its sessions are.
 class DeviceObject final : public Napi::ObjectWrap<DeviceObject> {
  public:
   static Napi::Function Define(Napi::Env env);
   explicit DeviceObject(const Napi::CallbackInfo& info);
-  /// Collected: its sessions may still be in use.
-  ~DeviceObject() override {
-    if (device_) device_.Release()->Abandon();
-  }
+  ~DeviceObject() override;
 
  private:
   using Info = const Napi::CallbackInfo&;
@@ -45,6 +43,7 @@ class DeviceObject final : public Napi::ObjectWrap<DeviceObject> {
   Napi::Value Call(Info info, Answer (*call)(int));
   bool IsOurs(Info info);
 
+  Held<CompletionQueue> queue_;
   Owner<Device> device_;
   Napi::ObjectReference closed_;
 };
