@@ -131,6 +131,18 @@ describe('garbage collection', () => {
     await collected()
   })
 
+  scenario('leaves a session alone whose device object is gone', async () => {
+    let session = (await (await openUnkept()).setStates([STOP_COPY])).session
+    for (let i = 0; i < 5; i++) {
+      globalThis.gc?.()
+      await turn()
+    }
+    assert.equal((await session?.read(100, 0))?.result, 100)
+    await session?.close()
+    session = undefined
+    await collected()
+  })
+
   scenario('does not take a device whose call is in the kernel', async () => {
     kernel.hold(0, 'GET_STATE')
     const answer = (await openUnkept()).getState()

@@ -176,7 +176,7 @@ describe('a read of a saving fd', () => {
     assert.equal((await session.read(1000, 0)).result, -E.ENODEV)
   })
 
-  for (const name of ['EIO', 'EFAULT', 'ENODEV', 'ENOMEM', 'ENOTCONN'] as const) {
+  for (const name of ['EIO', 'EINTR', 'EFAULT', 'ENODEV', 'ENOMEM', 'ENOTCONN'] as const) {
     scenario(`answers ${name} as the kernel did, once`, async () => {
       const session = await enter(await open(), STOP_COPY)
       kernel.rule(0, 'read', 'fail', E[name])

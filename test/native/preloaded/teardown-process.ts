@@ -21,22 +21,41 @@ export type Occupation = 'idle' | 'in a read that waits' | 'in a call of 5 s' | 
 const STOP_COPY = 3
 const RESUMING = 4
 
-/** What the call that hangs is, where one does. */
-const held: Readonly<Partial<Record<Occupation, string>>> = {
-  'in a call of 5 s': 'SET_STATE',
-  'in a write of 5 s': 'write',
+/** The calls that hang, in the order in which they come back. */
+const held: Readonly<Partial<Record<Occupation, readonly string[]>>> = {
+  'in a call of 5 s': ['SET_STATE'],
+  'in a write of 5 s': ['GET_STATE', 'write'],
 }
 
-/** Brings `operation` into the kernel and leaves it there; answers how it comes back in good order. */
-async function hang(device: DeviceCalls, operation: string): Promise<() => Promise<void>> {
-  const session = operation === 'write' ? (await device.setStates([RESUMING])).session : undefined
-  kernel.hold(0, operation)
-  const hanging = session ? session.write(new Uint8Array(3 << 20)) : device.setStates([STOP_COPY])
-  kernel.waitFor(`held ${operation}`)
+async function beginWrite(device: DeviceCalls): Promise<Promise<number>[]> {
+  const { session } = await device.setStates([RESUMING])
+  assert.ok(session)
+  kernel.hold(0, 'write')
+  const writing = session.write(new Uint8Array(3 << 20))
+  kernel.waitFor('held write')
+  kernel.hold(0, 'GET_STATE')
+  const state = device.getState()
+  kernel.waitFor('held GET_STATE')
+  return [writing, state]
+}
+
+function beginArc(device: DeviceCalls): Promise<unknown>[] {
+  kernel.hold(0, 'SET_STATE')
+  const arcs = device.setStates([STOP_COPY])
+  kernel.waitFor('held SET_STATE')
+  return [arcs]
+}
+
+/** Brings calls into the kernel and leaves them there, with one behind; answers how they come back in good order. */
+async function hang(device: DeviceCalls, operations: readonly string[]): Promise<() => Promise<void>> {
+  const hanging = operations.includes('write') ? await beginWrite(device) : beginArc(device)
+  const behind = device.dataSize()
   return async () => {
-    setImmediate(() => kernel.release(operation))
-    const answer = await hanging
-    assert.equal(typeof answer === 'number' ? answer : answer.result, session ? 3 << 20 : 0)
+    setImmediate(() => {
+      for (const operation of operations) kernel.release(operation)
+    })
+    await Promise.all(hanging)
+    assert.equal(await behind, 65536)
   }
 }
 
@@ -58,8 +77,8 @@ async function wait(device: DeviceCalls): Promise<() => Promise<void>> {
 async function occupy(occupation: Occupation): Promise<() => Promise<void>> {
   const { calls: device } = await addon.openCdev('/dev/vfio/devices/vfio0', '/dev/iommu', undefined)
   assert.ok(device)
-  const operation = held[occupation]
-  if (operation !== undefined) return hang(device, operation)
+  const operations = held[occupation]
+  if (operations !== undefined) return hang(device, operations)
   return occupation === 'idle' ? async () => {} : wait(device)
 }
 
@@ -71,12 +90,13 @@ async function terminateWorker(occupation: Occupation): Promise<void> {
   await once(worker, 'message')
   ready()
   await worker.terminate()
-  const operation = held[occupation]
-  if (operation !== undefined) {
+  for (const operation of held[occupation] ?? []) {
     assert.deepEqual(kernel.files().slice(0, 2), ['device', 'iommufd'])
     kernel.release(operation)
+    await kernel.until(`${operation} 0`)
   }
   await kernel.until('close iommufd')
+  assert.deepEqual(kernel.lines('DATA_SIZE'), [])
 }
 
 const endings: Readonly<
