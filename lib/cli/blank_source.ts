@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+import { findDevice } from '../index.ts'
+import { lentFd } from './hand.ts'
+import { UsageError } from './refusals.ts'
+
+/**
+ * Refuses a PCI function that is named by path as a source, unless it was said that it may be blank: the kernel resets
+ * it when it is opened, and its state with it. An mdev keeps its state, a lent fd is open already. Opens nothing.
+ */
+export async function refuseBlankSource(
+  name: string,
+  { blankSource }: { blankSource?: boolean },
+): Promise<void> {
+  if (lentFd(name) !== undefined) return
+  const { kind } = await findDevice(name)
+  if (kind !== 'pci' || blankSource) return
+  throw new UsageError(
+    `'${name}' is a PCI function, and opening it by path resets it: there would be nothing but a blank state to take. ` +
+      'Name it as fd:N, with the fd that the process that drives it has passed on; or, for a test, add --blank-source',
+  )
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Readable, Writable } from 'node:stream'
+// Complete in 20.19, where it is called experimental and warns of nothing.
+// eslint-disable-next-line n/no-unsupported-features/node-builtins
+import { styleText } from 'node:util'
+
+/** What a command may touch beside its devices. */
+export interface Io {
+  readonly stdout: Writable
+  readonly stderr: Writable
+  readonly stdin: Readable
+  /** Ends the command early; it puts its devices back first. */
+  readonly signal?: AbortSignal
+  /** Gives SIGINT and SIGTERM to a listener until the returned function is called. */
+  readonly divertSignals?: (listener: (name: NodeJS.Signals) => void) => () => void
+  /** What would be left behind if the command died now: a sentence for each device in hand. */
+  readonly inHand?: Set<string>
+}
+
+/** The facts that every command's JSON begins with. */
+export interface Envelope {
+  readonly schema: 1
+  readonly command: string
+}
+
+type Style = Parameters<typeof styleText>[0]
+
+/** One run of one command: where it reads and writes, and how. */
+export class Context {
+  readonly io: Io
+  readonly command: string
+  readonly json: boolean
+  readonly signal: AbortSignal
+  /** What follows the program's name in `--exec PROGRAM …`. */
+  readonly execArguments: readonly string[]
+  #answered = false
+
+  constructor(io: Io, facts: { command: string; json: boolean; execArguments: readonly string[] }) {
+    this.io = io
+    this.command = facts.command
+    this.json = facts.json
+    this.execArguments = facts.execArguments
+    this.signal = io.signal ?? new AbortController().signal
+  }
+
+  /** Says something to a person. */
+  say(line: string): void {
+    this.io.stderr.write(`${line}\n`)
+  }
+
+  /** The command's answer: the text, unless JSON is wanted. Goes to stdout. */
+  answer(result: Envelope, text: string): void {
+    // One object and no more, also where a failure comes after the result.
+    if (this.json && this.#answered) return
+    this.#answered = true
+    const output = this.json ? JSON.stringify(result, undefined, isTerminal(this.io.stdout) ? 2 : 0) : text
+    if (output !== '') this.io.stdout.write(`${output}\n`)
+  }
+
+  /** The outcome of a command that does something: JSON on stdout, or words for a person. */
+  outcome(result: Envelope, words: string): void {
+    if (this.json) this.answer(result, '')
+    else this.say(words)
+  }
+
+  /** A line of the answer that is there before the answer is whole; JSON waits for the whole. */
+  line(text: string): void {
+    if (!this.json) this.io.stdout.write(`${text}\n`)
+  }
+
+  /** Colours what is said to a person, where a person looks at it. */
+  style(style: Style, text: string, stream: Writable = this.io.stderr): string {
+    return isTerminal(stream) ? styleText(style, text, { stream }) : text
+  }
+}
+
+/** True for a stream that a person looks at or types into. */
+export function isTerminal(stream: Readable | Writable): boolean {
+  return 'isTTY' in stream && stream.isTTY === true
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/**
+ * What the command exits with. The numbers are API; the README repeats the table.
+ *
+ * Between `failed` and `left` the kernel decides: each device is asked for its state after the recovery. A destination
+ * that the command has opened is reset when it cannot be loaded. It was there to be overwritten, so that loses nothing.
+ */
+export const exitCodes = {
+  done: 0,
+  /** Failed, and every device was asked and is in the state that it began in. */
+  failed: 1,
+  /** The command line cannot be meant as it is; no device was driven. */
+  usage: 2,
+  /** A device that is missing, cannot be opened or cannot migrate; something of this machine that is missing. */
+  unable: 3,
+  /** Failed, and a device is in another state than it began in, or does not tell: act now. */
+  left: 4,
+  timeout: 124,
+  interrupted: 130,
+  terminated: 143,
+} as const
+
+/** Failures whose code says more than "failed" does, as long as every device is in the state that it began in. */
+const byErrorCode: Readonly<Record<string, number>> = {
+  ERR_VFIO_USAGE: exitCodes.usage,
+  ERR_VFIO_UNKNOWN_STATE: exitCodes.usage,
+  ERR_VFIO_NO_PATH: exitCodes.usage,
+  ERR_VFIO_REFUSED: exitCodes.usage,
+  ERR_VFIO_ADDON: exitCodes.unable,
+  ERR_VFIO_CAPABILITY: exitCodes.unable,
+  ERR_VFIO_NO_DEVICE: exitCodes.unable,
+  ERR_VFIO_NOT_BOUND: exitCodes.unable,
+  ERR_VFIO_NOT_MIGRATABLE: exitCodes.unable,
+  ERR_VFIO_OPEN: exitCodes.unable,
+  ERR_VFIO_PREREQUISITE: exitCodes.unable,
+}
+
+/** What a command exits with that failed with `code` and left every device in the state that it began in. */
+export function exitCodeFor(code: string): number {
+  return byErrorCode[code] ?? exitCodes.failed
+}

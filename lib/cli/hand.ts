@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+import { isVfioError, openDevice, type Arc, type Device, type StateName } from '../index.ts'
+import type { Context } from './context.ts'
+import { CommandFailure, type Aftermath } from './failure.ts'
+import type { DeviceOutput } from './schemas/parts.ts'
+import { UsageError } from './refusals.ts'
+
+/** How the command line says that a device is to be opened. */
+export interface OpeningOptions {
+  readonly via?: 'cdev' | 'group'
+  readonly vfToken?: string
+}
+
+/** The number in `fd:N`, undefined for a device that is named otherwise. */
+export function lentFd(name: string): number | undefined {
+  if (!name.startsWith('fd:')) return undefined
+  const number = /^fd:(\d{1,9})$/.exec(name)?.[1]
+  if (number === undefined) throw new UsageError(`'${name}' names no fd: write fd:N with its number`)
+  return Number(number)
+}
+
+/** A device while a command has it in hand: what was done to it, and what it was before. */
+export class Hand {
+  readonly device: Device
+  /** The state that it was in when it was taken; undefined for one that does not migrate. */
+  readonly before: StateName | undefined
+  readonly arcs: Arc[] = []
+  readonly #context: Context
+  readonly #name: string
+  readonly #note: string
+  #blanked = false
+
+  private constructor(name: string, device: Device, before: StateName | undefined, context: Context) {
+    this.device = device
+    this.before = before
+    this.#name = name
+    this.#context = context
+    this.#note = this.isOpened
+      ? `'${name}' is reset as it is closed`
+      : `'${name}' is lent and stays in the state that it is in (vfio-migrate state tells)`
+    context.io.inHand?.add(this.#note)
+  }
+
+  /** Opens the device, or takes the fd over, and asks for its state. */
+  static async take(name: string, options: OpeningOptions, context: Context): Promise<Hand> {
+    const fd = lentFd(name)
+    if (fd !== undefined && (options.via ?? options.vfToken) !== undefined)
+      throw new UsageError(`'${name}' is open already: --via and --vf-token do not apply`)
+    const { via, vfToken } = options
+    const device = await openDevice(fd === undefined ? name : { fd }, {
+      ...(via && { via }),
+      ...(vfToken && { vfToken }),
+      signal: context.signal,
+    })
+    try {
+      const before = device.capabilities.stopCopy ? await device.state() : undefined
+      if (device.resetAtOpen) context.say(`'${name}' was left in ${device.resetAtOpen}, so it was reset`)
+      return new Hand(name, device, before, context)
+    } catch (error) {
+      await device.close()
+      throw error
+    }
+  }
+
+  /** It was opened by this command, so that its life began, and ends, with it. */
+  get isOpened(): boolean {
+    return this.device.origin === 'opened'
+  }
+
+  /** What its close does to a state that was restored into it and runs. */
+  get fateAtClose(): string {
+    if (!this.isOpened) return 'its lender goes on with it'
+    const isPci = /^[0-9a-f]{4,8}:[0-9a-f]{2}:/.test(this.device.name)
+    return isPci ? 'what was restored is gone' : 'its driver decides whether what was restored stays'
+  }
+
+  async go(target: StateName, options: { signal?: AbortSignal; direct?: boolean } = {}): Promise<Arc[]> {
+    try {
+      const arcs = await this.device.setState(target, options)
+      this.arcs.push(...arcs)
+      return arcs
+    } catch (error) {
+      if (isVfioError(error)) this.arcs.push(...error.arcs)
+      throw error
+    }
+  }
+
+  /** Does `work`; when it fails, `recover`, and tells what became of the device. */
+  async attempt<T>(work: () => Promise<T>, recover: () => Promise<void>): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      await recover().catch(() => undefined)
+      throw new CommandFailure(error, [await this.aftermath()])
+    }
+  }
+
+  /** Puts the device back into the state that it was in when it was taken. */
+  async putBack(): Promise<void> {
+    if (this.before !== undefined && (await this.device.state()) !== this.before) await this.go(this.before)
+  }
+
+  /**
+   * Makes a destination blank: RESUMING is left by a reset only. Only one that was opened here, which closing resets
+   * anyway: the state of a lent one is its lender's to give up.
+   */
+  async makeBlank(): Promise<void> {
+    if (!this.isOpened || (await this.#state()) === this.before) return
+    await this.device.reset()
+    this.#blanked = true
+  }
+
+  /** What became of the device, asked of the kernel. */
+  async aftermath(): Promise<Aftermath> {
+    const state = await this.#state()
+    const restored = state === this.before
+    const stuck = !restored && (state === undefined || state === 'ERROR' || state === 'RESUMING')
+    return {
+      device: this.device.name,
+      arcs: this.arcs,
+      state,
+      restored,
+      recovery: stuck ? 'reset' : 'none',
+      advice: this.#advice(state, restored, stuck),
+    }
+  }
+
+  /** What happens to a device in `state` now that the command ends; undefined when there is nothing to say. */
+  ending(state: StateName): string | undefined {
+    if (state === 'RUNNING') return undefined
+    return this.isOpened
+      ? `Closing '${this.#name}' now resets it.`
+      : `'${this.#name}' is lent and is left in ${state}: its lender decides what becomes of it.`
+  }
+
+  output(): DeviceOutput {
+    const { name, driver, origin, via } = this.device
+    return { name, driver, origin, via }
+  }
+
+  async close(): Promise<void> {
+    await this.device.close()
+    this.#context.io.inHand?.delete(this.#note)
+  }
+
+  async #state(): Promise<StateName | undefined> {
+    if (!this.device.capabilities.stopCopy) return undefined
+    return await this.device.state().catch(() => undefined)
+  }
+
+  #advice(state: StateName | undefined, restored: boolean, stuck: boolean): string[] {
+    const name = `'${this.#name}'`
+    if (restored) return this.#blanked ? [`${name} was reset: it is blank, and in ${state}.`] : []
+    const now = `${name} is in ${state ?? 'a state that it does not tell'}, and was in ${this.before ?? 'none'} before.`
+    if (this.isOpened) return [`${now} Closing it now resets it.`]
+    return [stuck ? `${now} Only a reset helps: vfio-migrate reset ${this.#name} --yes` : now]
+  }
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+import { exitCodes } from './exit.ts'
+
+/** What may end a command early. */
+export type Interrupter = 'SIGINT' | 'SIGTERM' | 'timeout'
+
+const exits: Readonly<Record<Interrupter, number>> = {
+  SIGINT: exitCodes.interrupted,
+  SIGTERM: exitCodes.terminated,
+  timeout: exitCodes.timeout,
+}
+
+/** The reason of an AbortSignal that ends a command early. */
+export class Interrupted extends Error {
+  override readonly name = 'Interrupted'
+  readonly code = 'ABORT_ERR'
+  readonly by: Interrupter
+
+  constructor(by: Interrupter) {
+    super(by === 'timeout' ? 'the time is up' : `interrupted by ${by}`)
+    this.by = by
+  }
+}
+
+/** What a command exits with that ended early for one of `errors` and has put everything back; undefined if none did. */
+export function interruptedExit(errors: readonly Error[]): number | undefined {
+  const interrupted = errors.find(error => error instanceof Interrupted)
+  if (interrupted) return exits[interrupted.by]
+  return errors.some(({ name }) => name === 'AbortError') ? exitCodes.interrupted : undefined
+}
+
+/** Settles as `work` does, or rejects with the signal's reason as soon as it fires; `work` is left to itself then. */
+export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  let onAbort: () => void = () => undefined
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason as Error)
+    signal.addEventListener('abort', onAbort, { once: true })
+    if (signal.aborted) onAbort()
+  })
+  try {
+    return await Promise.race([work, aborted])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}
+
+/** A signal that fires with `outer`, or when `seconds` have passed. */
+export function withTimeout(outer: AbortSignal, seconds: number | undefined): AbortSignal {
+  if (seconds === undefined) return outer
+  const controller = new AbortController()
+  const follow = (): void => controller.abort(outer.reason)
+  if (outer.aborted) follow()
+  outer.addEventListener('abort', follow, { once: true })
+  AbortSignal.timeout(seconds * 1000).addEventListener('abort', () => {
+    controller.abort(new Interrupted('timeout'))
+  })
+  return controller.signal
+}
+
+type SignalListener = (name: NodeJS.Signals) => void
+
+/** Where the signals come from: `process`, or a stand-in. */
+export interface SignalSource {
+  on(name: NodeJS.Signals, listener: () => void): unknown
+}
+
+/**
+ * SIGINT and SIGTERM of a command. The first aborts its signal, so that it puts its devices back; for the second there
+ * is no more to wait for. While they are diverted they are somebody else's.
+ */
+export class Interruption {
+  readonly #controller = new AbortController()
+  readonly #onSecond: (exit: number) => void
+  #diverted: SignalListener | undefined
+
+  constructor(source: SignalSource, onSecond: (exit: number) => void) {
+    this.#onSecond = onSecond
+    for (const name of ['SIGINT', 'SIGTERM'] as const) source.on(name, () => this.#take(name))
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  /** Gives the signals to `listener` until the returned function is called. */
+  divert(listener: SignalListener): () => void {
+    this.#diverted = listener
+    return () => {
+      this.#diverted = undefined
+    }
+  }
+
+  #take(name: 'SIGINT' | 'SIGTERM'): void {
+    if (this.#diverted) this.#diverted(name)
+    else if (this.signal.aborted) this.#onSecond(exits[name])
+    else this.#controller.abort(new Interrupted(name))
+  }
+}

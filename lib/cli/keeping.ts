@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+import { access, constants, stat } from 'node:fs/promises'
+import { delimiter, join } from 'node:path'
+import { isTerminal, type Context } from './context.ts'
+import { runWithDevice } from './exec.ts'
+import type { Hand } from './hand.ts'
+import { UsageError } from './refusals.ts'
+import type { KeepingOutput } from './schemas/load.ts'
+
+/** What the command line says about the restored device. */
+export interface KeepingOptions {
+  readonly stay?: boolean
+  readonly release?: boolean
+  readonly exec?: string
+}
+
+/** What becomes of a restored device; `words` announce it. */
+export interface Keeping {
+  readonly kind: KeepingOutput
+  words(name: string, hand: Hand): string
+  /** Ends when the device may be closed; answers the exit code. */
+  keep(hand: Hand): Promise<number>
+}
+
+/** Exactly one way of keeping, decided, and its program found, before any device is touched. */
+export async function chooseKeeping(options: KeepingOptions, context: Context): Promise<Keeping> {
+  const { stay, release, exec } = options
+  const given = [stay, release, exec].filter(Boolean).length
+  if (given > 1) throw new UsageError('--stay, --exec and --release exclude each other: say one')
+  if (exec !== undefined) return byProgram(await foundProgram(exec), context)
+  if (release) return dropped
+  if (stay || isTerminal(context.io.stderr)) return held(context)
+  throw new UsageError(
+    'a restored device lives while somebody holds it: say --stay to hold it here, --exec PROGRAM to hand it on, or --release to drop it',
+  )
+}
+
+const dropped: Keeping = {
+  kind: 'release',
+  words: (name, hand) => `'${name}' is let go of, as --release says: ${hand.fateAtClose}.`,
+  keep: () => Promise.resolve(0),
+}
+
+function held(context: Context): Keeping {
+  return {
+    kind: 'stay',
+    words: (name, hand) =>
+      `'${name}' is held here. SIGINT (Ctrl-C) or SIGTERM ends this: then ${hand.fateAtClose}.`,
+    keep: async () => {
+      await fired(context.signal)
+      context.say('Closing it.')
+      return 0
+    },
+  }
+}
+
+function byProgram(program: string, context: Context): Keeping {
+  return {
+    kind: 'exec',
+    words: name => `'${name}' is handed to ${program}.`,
+    keep: hand => runWithDevice(program, hand.device, context),
+  }
+}
+
+/** A promise keeps no process alive, and neither does a listener for signals. */
+async function fired(signal: AbortSignal): Promise<void> {
+  const farOff = 2 ** 30
+  // eslint-disable-next-line no-restricted-globals -- it measures no time
+  const alive = setInterval(() => undefined, farOff)
+  await new Promise<void>(resolve => {
+    signal.addEventListener('abort', () => resolve(), { once: true })
+    if (signal.aborted) resolve()
+  })
+  clearInterval(alive)
+}
+
+async function foundProgram(program: string): Promise<string> {
+  const directories = program.includes('/') ? [''] : (process.env.PATH ?? '').split(delimiter)
+  for (const directory of directories) {
+    const path = directory === '' ? program : join(directory, program)
+    if (await isExecutable(path)) return path
+  }
+  throw new UsageError(`there is no program '${program}' to hand the device to`)
+}
+
+async function isExecutable(path: string): Promise<boolean> {
+  try {
+    await access(path, constants.X_OK)
+    return (await stat(path)).isFile()
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+import { open } from 'node:fs/promises'
+import type { Readable } from 'node:stream'
+import { isTerminal, type Context } from './context.ts'
+import { UsageError } from './refusals.ts'
+
+const mebibyte = 1024 * 1024
+
+/** A saved state to be loaded, of which the first bytes are there already. */
+export interface StateSource {
+  chunks(): AsyncGenerator<Buffer, void, void>
+  close(): void
+}
+
+/** Opens the source and waits for its first bytes before any device is touched. `-` is stdin. */
+export async function openSource(input: string, context: Context): Promise<StateSource> {
+  const stream = input === '-' ? stdinOf(context) : await fileOf(input)
+  const iterator = stream[Symbol.asyncIterator]() as AsyncIterator<Buffer>
+  let next = await nextFilled(iterator)
+  if (next === undefined) {
+    throw new UsageError(`${input === '-' ? 'stdin' : `'${input}'`} is empty: it holds no state of a device`)
+  }
+  return {
+    async *chunks() {
+      for (; next !== undefined; next = await nextFilled(iterator)) yield next
+    },
+    close: () => void stream.destroy(),
+  }
+}
+
+function stdinOf({ io }: Context): Readable {
+  if (isTerminal(io.stdin))
+    throw new UsageError('nobody types the state of a device: name a file, or pipe one in')
+  return io.stdin
+}
+
+async function fileOf(path: string): Promise<Readable> {
+  const file = await open(path)
+  return file.createReadStream({ highWaterMark: mebibyte })
+}
+
+async function nextFilled(iterator: AsyncIterator<Buffer>): Promise<Buffer | undefined> {
+  for (;;) {
+    const next = await iterator.next()
+    if (next.done) return undefined
+    if (next.value.length > 0) return next.value
+  }
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict'
+import { EventEmitter } from 'node:events'
+import { Interrupted, interruptedExit, Interruption, untilAborted } from '#lib/cli/interruption.js'
+
+function signals(): { source: EventEmitter; interruption: Interruption; seconds: number[] } {
+  const source = new EventEmitter()
+  const seconds: number[] = []
+  return { source, seconds, interruption: new Interruption(source, exit => seconds.push(exit)) }
+}
+
+describe('Interruption', () => {
+  it('aborts with the first signal and ends with the second', () => {
+    const { source, interruption, seconds } = signals()
+    source.emit('SIGINT')
+    assert.ok(interruption.signal.aborted)
+    assert.equal((interruption.signal.reason as Interrupted).by, 'SIGINT')
+    assert.deepEqual(seconds, [])
+    source.emit('SIGTERM')
+    assert.deepEqual(seconds, [143])
+  })
+
+  it('gives signals away while they are diverted', () => {
+    const { source, interruption, seconds } = signals()
+    const taken: string[] = []
+    const stop = interruption.divert(name => taken.push(name))
+    source.emit('SIGTERM')
+    source.emit('SIGTERM')
+    assert.deepEqual(taken, ['SIGTERM', 'SIGTERM'])
+    assert.ok(!interruption.signal.aborted)
+    stop()
+    source.emit('SIGTERM')
+    assert.ok(interruption.signal.aborted)
+    assert.deepEqual(seconds, [])
+  })
+})
+
+describe('interruptedExit', () => {
+  it('knows 130, 143 and 124, behind other errors too', () => {
+    const others = [new Error('first')]
+    assert.equal(interruptedExit([...others, new Interrupted('SIGINT')]), 130)
+    assert.equal(interruptedExit([...others, new Interrupted('SIGTERM')]), 143)
+    assert.equal(interruptedExit([...others, new Interrupted('timeout')]), 124)
+  })
+
+  it('takes an abort of unknown reason for SIGINT, and other errors for no interruption', () => {
+    const abort = Object.assign(new Error('aborted'), { name: 'AbortError' })
+    assert.equal(interruptedExit([abort]), 130)
+    assert.equal(interruptedExit([new Error('x')]), undefined)
+  })
+})
+
+describe('untilAborted', () => {
+  it('rejects at once with the reason of a signal that has fired', async () => {
+    const never = new Promise<never>(() => undefined)
+    const reason = new Interrupted('timeout')
+    await assert.rejects(untilAborted(never, AbortSignal.abort(reason)), reason)
+  })
+
+  it('settles as the work does, and leaves no listener behind', async () => {
+    const { signal } = new AbortController()
+    assert.equal(await untilAborted(Promise.resolve(7), signal), 7)
+    await assert.rejects(untilAborted(Promise.reject(new Error('own')), signal), /own/)
+  })
+})

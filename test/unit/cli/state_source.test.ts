@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict'
+import { PassThrough, Readable } from 'node:stream'
+import { openSource } from '#lib/cli/state_source.js'
+import { capturedIo, contextFor, terminal } from './streams.js'
+
+async function all(chunks: AsyncIterable<Buffer>): Promise<string> {
+  let text = ''
+  for await (const chunk of chunks) text += chunk.toString()
+  return text
+}
+
+describe('openSource', () => {
+  it('waits for the first bytes, and gives them out with the rest', async () => {
+    const stdin = new PassThrough()
+    const opening = openSource('-', contextFor(capturedIo({ stdin })))
+    stdin.write('one ')
+    const source = await opening
+    stdin.end('two')
+    assert.equal(await all(source.chunks()), 'one two')
+  })
+
+  it('refuses a stream that ends without a byte', async () => {
+    const stdin = Readable.from([Buffer.alloc(0)])
+    await assert.rejects(openSource('-', contextFor(capturedIo({ stdin }))), /stdin is empty/)
+  })
+
+  it('refuses a terminal', async () => {
+    const stdin = terminal(new PassThrough())
+    await assert.rejects(openSource('-', contextFor(capturedIo({ stdin }))), /nobody types/)
+  })
+})
