@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+import { pipeline } from 'node:stream/promises'
+import type { Context } from './context.ts'
+import { Hand, type OpeningOptions } from './hand.ts'
+import { untilAborted, withTimeout } from './interruption.ts'
+import { chooseKeeping, type KeepingOptions } from './keeping.ts'
+import { bytesText } from './quantity.ts'
+import type { LoadOutput } from './schemas/load.ts'
+import { openSource, type StateSource } from './state_source.ts'
+
+interface LoadOptions extends OpeningOptions, KeepingOptions {
+  readonly input: string
+  readonly timeout?: number
+}
+
+/** `vfio-migrate load DEVICE --raw -i FILE|-` */
+export async function load(
+  [name = '']: readonly string[],
+  options: LoadOptions,
+  context: Context,
+): Promise<number> {
+  const { input } = options
+  const keeping = await chooseKeeping(options, context)
+  const source = await untilAborted(openSource(input, context), context.signal)
+  try {
+    const hand = await Hand.take(name, options, context)
+    try {
+      const bytes = await loadFrom(source, hand, options, context)
+      const { arcs } = hand
+      const state = await hand.device.state()
+      const device = hand.output()
+      const keep = keeping.kind
+      const result: LoadOutput = {
+        schema: 1,
+        command: 'load',
+        device,
+        input,
+        bytes,
+        arcs,
+        state,
+        keeping: keep,
+      }
+      context.outcome(result, `Loaded ${bytesText(bytes)} into '${name}', which is in ${state}.`)
+      context.say(keeping.words(name, hand))
+      return await keeping.keep(hand)
+    } finally {
+      await hand.close()
+    }
+  } finally {
+    source.close()
+  }
+}
+
+/** Loads everything and runs the device; should anything fail, a device that was opened here is made blank. */
+async function loadFrom(
+  source: StateSource,
+  hand: Hand,
+  { timeout }: LoadOptions,
+  context: Context,
+): Promise<number> {
+  const signal = withTimeout(context.signal, timeout)
+  const work = async (): Promise<number> => {
+    await hand.device.state()
+    await hand.go('RESUMING', { signal })
+    const bytes = await untilAborted(pour(source, hand), signal)
+    // The device says here whether it has got a whole state.
+    await hand.go('STOP', { signal })
+    await hand.go('RUNNING')
+    return bytes
+  }
+  return await hand.attempt(work, () => hand.makeBlank())
+}
+
+async function pour(source: StateSource, { device }: Hand): Promise<number> {
+  const sink = device.resumingStream
+  await pipeline(source.chunks(), sink)
+  return sink.bytesWritten
+}

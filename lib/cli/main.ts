@@ -1,0 +1,34 @@
+#!/usr/bin/env node
+// SPDX-License-Identifier: Apache-2.0
+import { Interruption } from './interruption.ts'
+import { run } from './run.ts'
+
+const inHand = new Set<string>()
+
+const interruption = new Interruption(process, exit => {
+  const left = inHand.size === 0 ? ['nothing is left behind'] : [...inHand]
+  process.stderr.write(`vfio-migrate: interrupted again, ending at once: ${left.join('; ')}\n`)
+  process.exit(exit)
+})
+
+// A reader that goes away is told of by the write that fails.
+process.stdout.on('error', () => undefined)
+
+let reads = false
+
+void run(process.argv, {
+  stdout: process.stdout,
+  stderr: process.stderr,
+  // Making the stream puts a pipe into non-blocking mode, which a program behind --exec would inherit.
+  get stdin() {
+    reads = true
+    return process.stdin
+  },
+  signal: interruption.signal,
+  divertSignals: listener => interruption.divert(listener),
+  inHand,
+}).then(exit => {
+  process.exitCode = exit
+  // A writer that stays would keep the process alive.
+  if (reads) process.stdin.destroy()
+})

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+import {
+  findDevice,
+  migrate,
+  MigrationError,
+  type Arc,
+  type MigrationReport,
+  type SideReport,
+} from '../index.ts'
+import { refuseBlankSource } from './blank_source.ts'
+import type { Context } from './context.ts'
+import { CommandFailure } from './failure.ts'
+import { Hand, lentFd, type OpeningOptions } from './hand.ts'
+import { withTimeout } from './interruption.ts'
+import { chooseKeeping, type Keeping, type KeepingOptions } from './keeping.ts'
+import { arcText, bytesText, msText } from './quantity.ts'
+import { UsageError } from './refusals.ts'
+import type { MoveOutput, SideOutput } from './schemas/move.ts'
+import { pairs } from './table.ts'
+
+interface MoveOptions extends OpeningOptions, KeepingOptions {
+  readonly blankSource?: boolean
+  readonly timeout?: number
+}
+
+/** `vfio-migrate move SOURCE DESTINATION` */
+export async function move(
+  [from = '', to = '']: readonly string[],
+  options: MoveOptions,
+  context: Context,
+): Promise<number> {
+  const keeping = await chooseKeeping(options, context)
+  await refuseBlankSource(from, options)
+  await refuseOneDevice(from, to)
+  const source = await Hand.take(from, options, context)
+  let destination: Hand | undefined
+  try {
+    destination = await Hand.take(to, options, context)
+    const report = await moveState(source, destination, options, context)
+    tell(report, source, destination, keeping, context)
+    // Its state is the destination's now.
+    await source.close()
+    context.say(keeping.words(to, destination))
+    return await keeping.keep(destination)
+  } finally {
+    await destination?.close()
+    await source.close()
+  }
+}
+
+/** Looks for the destination, too, before the source is opened. */
+async function refuseOneDevice(from: string, to: string): Promise<void> {
+  const [source, destination] = await Promise.all([from, to].map(nameOf))
+  if (source === destination)
+    throw new UsageError(`'${to}' is the source: name another device as the destination`)
+}
+
+async function nameOf(name: string): Promise<string> {
+  return lentFd(name) === undefined ? (await findDevice(name)).name : name
+}
+
+async function moveState(
+  source: Hand,
+  destination: Hand,
+  { timeout }: MoveOptions,
+  context: Context,
+): Promise<MigrationReport> {
+  const signal = withTimeout(context.signal, timeout)
+  try {
+    await Promise.all([source.device.state(), destination.device.state()])
+    return await migrate({ from: source.device, to: destination.device, signal })
+  } catch (error) {
+    throw await afterFailure(error, source, destination)
+  }
+}
+
+/** The library has let the source run again where it may; a destination that was opened here is made blank. */
+async function afterFailure(error: unknown, source: Hand, destination: Hand): Promise<CommandFailure> {
+  if (error instanceof MigrationError) {
+    source.arcs.push(...error.source.arcs)
+    destination.arcs.push(...error.destination.arcs)
+  }
+  await destination.makeBlank().catch(() => undefined)
+  const first = await source.aftermath()
+  const second = await destination.aftermath()
+  return new CommandFailure(error, first.restored && !second.restored ? [second, first] : [first, second])
+}
+
+function tell(
+  report: MigrationReport,
+  source: Hand,
+  destination: Hand,
+  keeping: Keeping,
+  context: Context,
+): void {
+  const { bytes, precopyBytes, rounds, downtimeMs, totalMs } = report
+  const result: MoveOutput = {
+    schema: 1,
+    command: 'move',
+    source: sideOutput(source, report.source),
+    destination: sideOutput(destination, report.destination),
+    bytes,
+    precopyBytes,
+    rounds,
+    downtimeMs,
+    totalMs,
+    keeping: keeping.kind,
+  }
+  context.outcome(result, words(report))
+}
+
+function sideOutput(hand: Hand, { arcs, state }: SideReport): SideOutput {
+  return { device: hand.output(), arcs: [...arcs], state }
+}
+
+function words(report: MigrationReport): string {
+  const { source, destination, bytes, precopyBytes, rounds, downtimeMs, totalMs } = report
+  return pairs([
+    ['source', `${source.device}, in ${source.state}\n${arcsText(source.arcs)}`],
+    ['destination', `${destination.device}, in ${destination.state}\n${arcsText(destination.arcs)}`],
+    [
+      'moved',
+      `${bytesText(bytes)}, ${bytesText(precopyBytes)} of them while the source ran (${rounds} ${rounds === 1 ? 'round' : 'rounds'})`,
+    ],
+    ['downtime', msText(downtimeMs)],
+    ['total', msText(totalMs)],
+  ])
+}
+
+function arcsText(arcs: readonly Arc[]): string {
+  return arcs.map(arcText).join('\n')
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+import { Argument, Command, InvalidArgumentError, Option } from 'commander'
+import type { Context } from './context.ts'
+
+/** Answers what to exit with, or nothing where it is done. */
+type Action = (args: readonly string[], options: never, context: Context) => Answer | Promise<Answer>
+// eslint-disable-next-line @typescript-eslint/no-invalid-void-type -- so that most actions return nothing
+type Answer = number | void
+
+/** One verb: how it is called, and where it is. A verb is loaded when it is called: starting stays cheap. */
+interface Verb {
+  readonly summary: string
+  readonly details?: string
+  readonly args?: readonly (readonly [name: string, description: string])[]
+  readonly options?: readonly Option[]
+  readonly load: () => Promise<Action>
+}
+
+const device = ['<device>', 'PCI address, mdev UUID, vfioN, a path in /dev/vfio or /sys, or fd:N'] as const
+const raw = new Option('--raw', "the driver's own stream, without a frame around it")
+const timeout = new Option(
+  '--timeout <seconds>',
+  'give up, and put everything back, after this time',
+).argParser(positiveNumber)
+const blankSource = new Option(
+  '--blank-source',
+  'a PCI function named by path is the source, although opening it has just reset it',
+)
+
+const opening = [
+  new Option('--via <way>', 'open by this way only').choices(['cdev', 'group']),
+  new Option(
+    '--vf-token <uuid>',
+    'the token of a virtual function whose physical function is in VFIO, too',
+  ).argParser(uuid),
+]
+
+const keeping = [
+  new Option('--stay', 'hold the running device until SIGINT or SIGTERM (default on a terminal)'),
+  new Option('--release', 'let go of the running device: what was restored is dropped'),
+  new Option(
+    '--exec <program>',
+    'hand the running device to a program; the rest of the command line is its own',
+  ),
+]
+
+const keepingDetails = `
+A restored device lives while somebody holds it. --exec passes its fds on; their numbers are in VFIO_MIGRATE_DEVICE_FD
+and VFIO_MIGRATE_IOMMUFD, or VFIO_MIGRATE_GROUP_FD and VFIO_MIGRATE_CONTAINER_FD; its name is in VFIO_MIGRATE_DEVICE.
+The exit status is then the program's. With --json its output goes to stderr.`
+
+const table: Readonly<Record<string, Verb>> = {
+  list: {
+    summary: 'list the devices under VFIO, and whether each migrates; opens none',
+    options: [
+      new Option('--all', 'list virtual functions, too, that are bound elsewhere and that a driver would migrate'),
+    ],
+    load: async () => (await import('./list.ts')).list,
+  },
+  show: {
+    summary: 'show what is known of a device; does not open it',
+    args: [device],
+    load: async () => (await import('./show.ts')).show,
+  },
+  state: {
+    summary: "tell a device's migration state from debugfs; does not open it",
+    args: [device],
+    load: async () => (await import('./state.ts')).state,
+  },
+  drive: {
+    summary: 'drive a device through states, each arc with its time, and read what it gives out',
+    details: `
+States are the kernel's: STOP RUNNING STOP_COPY RESUMING RUNNING_P2P PRE_COPY PRE_COPY_P2P.
+Example: vfio-migrate drive 0000:08:00.2 PRE_COPY,STOP_COPY,RUNNING`,
+    args: [device, ['<states>', 'STATE[,STATE…], each reached by the path that the kernel has']],
+    options: [new Option('--direct', 'give each path to the kernel in one request'), ...opening],
+    load: async () => (await import('./drive.ts')).drive,
+  },
+  reset: {
+    summary: 'reset a device; its state is lost',
+    args: [device],
+    options: [new Option('--yes', 'do not ask'), ...opening],
+    load: async () => (await import('./reset.ts')).reset,
+  },
+  save: {
+    summary: "save a device's state; the device is left in STOP",
+    args: [device],
+    options: [
+      raw.makeOptionMandatory(),
+      new Option('-o, --output <file>', 'the file, which is there when it is whole, or - for stdout').makeOptionMandatory(),
+      new Option('--resume-source', 'let the device run again once its state is saved'),
+      blankSource,
+      timeout,
+      ...opening,
+    ],
+    load: async () => (await import('./save.ts')).save,
+  },
+  load: {
+    summary: 'load a state into a device, and run it',
+    details: keepingDetails,
+    args: [device],
+    options: [
+      raw.makeOptionMandatory(),
+      new Option('-i, --input <file>', 'the file, or - for stdin').makeOptionMandatory(),
+      timeout,
+      ...opening,
+      ...keeping,
+    ],
+    load: async () => (await import('./load.ts')).load,
+  },
+  move: {
+    summary: 'move the state of one device into another on this host, and run that',
+    details: keepingDetails,
+    args: [['<source>', device[1]], ['<destination>', 'likewise']],
+    options: [blankSource, timeout, ...opening, ...keeping],
+    load: async () => (await import('./move.ts')).move,
+  },
+  fsm: {
+    summary: "print the kernel's state machine, or a path through it; needs no device",
+    options: [
+      new Option('--flags <flags>', 'what the device has: p2p,precopy, one of them, or none').default('p2p,precopy'),
+      new Option('--format <format>', 'as what').choices(['table', 'dot', 'mermaid']).default('table'),
+      new Option('--from <state>', 'print the path from this state'),
+      new Option('--to <state>', 'print the path to this state'),
+    ],
+    load: async () => (await import('./fsm.ts')).fsm,
+  },
+  version: {
+    summary: 'print the versions of what is at work here',
+    load: async () => (await import('./version.ts')).version,
+  },
+} // prettier-ignore
+
+/** What the command can be told to do. */
+export const verbs: ReadonlySet<string> = new Set(Object.keys(table))
+
+/** The command line as commander knows it. `onExit` is told what a verb wants the command to exit with. */
+export function makeProgram(context: Context, onExit: (code: number) => void): Command {
+  const program = new Command('vfio-migrate')
+    .description('Save, move and restore the state of VFIO devices')
+    .exitOverride()
+    .configureOutput({
+      writeOut: text => context.io.stdout.write(text),
+      writeErr: text => context.io.stderr.write(text),
+      // Every failure is reported in one place.
+      outputError: () => undefined,
+    })
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 done; 1 failed, devices as before; 2 usage; 3 unable; 4 failed, a device is left\n  otherwise: act now; 124 timeout, 130 SIGINT, 143 SIGTERM, devices as before.',
+    )
+  for (const [name, verb] of Object.entries(table)) addVerb(program, name, verb, context, onExit)
+  return program
+}
+
+function addVerb(
+  program: Command,
+  name: string,
+  verb: Verb,
+  context: Context,
+  onExit: (code: number) => void,
+): void {
+  const command = program.command(name).description(verb.summary)
+  for (const [argument, description] of verb.args ?? []) {
+    command.addArgument(new Argument(argument, description))
+  }
+  for (const option of verb.options ?? []) command.addOption(option)
+  command.option('--json', 'print one JSON object')
+  if (verb.details !== undefined) command.addHelpText('after', verb.details)
+  command.action(async () => {
+    const action = await verb.load()
+    const exit = await action(command.args, command.opts<never>(), context)
+    if (exit !== undefined) onExit(exit)
+  })
+}
+
+function positiveNumber(text: string): number {
+  const number = Number(text)
+  if (!(number > 0)) throw new InvalidArgumentError('It is a number of seconds above 0.')
+  return number
+}
+
+function uuid(text: string): string {
+  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) return text
+  throw new InvalidArgumentError('It is a UUID such as 2ab74924-c335-45f4-9b16-8569e5b08258.')
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+import { CommanderError } from 'commander'
+import { Context, type Io } from './context.ts'
+import { exitCodes } from './exit.ts'
+import { makeProgram, verbs } from './program.ts'
+import { UsageError } from './refusals.ts'
+
+/**
+ * Runs one command line, `argv` as in process.argv, and resolves with its exit code. It ends no process, listens to no
+ * signal and keeps nothing, so that many can be run after another.
+ */
+export async function run(argv: readonly string[], io: Io): Promise<number> {
+  const { own, execArguments } = splitExec(argv.slice(2))
+  const command = own.find(word => verbs.has(word)) ?? 'vfio-migrate'
+  const context = new Context(io, { command, json: own.includes('--json'), execArguments })
+  try {
+    return await execute(own, context)
+  } catch (error) {
+    const { reportFailure } = await import('./failure.ts')
+    return reportFailure(error, context)
+  }
+}
+
+async function execute(words: readonly string[], context: Context): Promise<number> {
+  let exit: number = exitCodes.done
+  const program = makeProgram(context, code => {
+    exit = code
+  })
+  try {
+    await program.parseAsync(words.map(asVerb), { from: 'user' })
+    return exit
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    if (error.exitCode === 0) return exitCodes.done
+    // No verb: commander has printed the help to stderr.
+    if (error.code === 'commander.help') return exitCodes.usage
+    throw new UsageError(error.message.replace(/^error: /, ''), { cause: error })
+  }
+}
+
+/** Where people look for the version first. */
+function asVerb(word: string, index: number): string {
+  return index === 0 && (word === '--version' || word === '-V') ? 'version' : word
+}
+
+/** Everything behind the program's name after --exec is the program's. */
+function splitExec(words: readonly string[]): { own: string[]; execArguments: string[] } {
+  const at = words.indexOf('--exec')
+  const end = at < 0 ? words.length : at + 2
+  return { own: words.slice(0, end), execArguments: words.slice(end) }
+}
