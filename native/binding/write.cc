@@ -3,17 +3,30 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace vfio_migrate {
 
+WriteQueue::~WriteQueue() {
+  if (data_) napi_delete_reference(env_, data_);
+  while (auto* call = static_cast<WriteCall*>(waiting_.Pop())) {
+    napi_delete_reference(env_, call->TakeData());
+    delete call;
+  }
+}
+
 void WriteQueue::Push(Napi::Env env, WriteCall* call) {
+  env_ = env;
   waiting_.Push(call);
   if (!current_) Advance(env);
 }
 
 void WriteQueue::Advance(Napi::Env env) {
+  if (data_) napi_delete_reference(env, std::exchange(data_, nullptr));
   current_ = static_cast<WriteCall*>(waiting_.Pop());
-  if (current_) current_->PostPiece(env);
+  if (!current_) return;
+  data_ = current_->TakeData();
+  current_->PostPiece(env);
 }
 
 bool WriteCall::Hold(Napi::Env env, Napi::Uint8Array data) {
@@ -27,7 +40,7 @@ Answer WriteCall::CopyPiece(Napi::Env env) {
   napi_value value;
   void* bytes = nullptr;
   size_t length = 0;
-  napi_get_reference_value(env, data_, &value);
+  napi_get_reference_value(env, writes_->data(), &value);
   napi_get_typedarray_info(env, value, nullptr, &length, &bytes, nullptr, nullptr);
   if (length < taken_ + piece_) return -EFAULT;
   if (!buffer_) buffer_ = session_->pool().Take(piece_);
@@ -51,7 +64,6 @@ void WriteCall::Settle(Napi::Env env) {
     result_ = static_cast<Answer>(taken_);
     if (taken_ < length_) return PostPiece(env);
   }
-  napi_delete_reference(env, data_);
   buffer_ = Buffer();
   WriteQueue* writes = writes_;
   writes->Advance(env);

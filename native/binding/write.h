@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <utility>
+
 #include "../core/data_fd.h"
 #include "completion.h"
 
@@ -13,14 +15,23 @@ class WriteCall;
 /// JavaScript thread only.
 class WriteQueue {
  public:
+  /// At the end of the environment: what has not had its turn is dropped.
+  ~WriteQueue();
+
   /// Takes `call`, which has begun.
   void Push(Napi::Env env, WriteCall* call);
   /// The first call is done: the next one's turn.
   void Advance(Napi::Env env);
+  /// The array that the first call writes.
+  napi_ref data() const { return data_; }
 
  private:
+  napi_env env_ = nullptr;
   JobList waiting_;
   WriteCall* current_ = nullptr;
+  /// Here and not in the call, which a lane may be the last to have: a reference is deleted by
+  /// nobody but us, not even with its environment.
+  napi_ref data_ = nullptr;
 };
 
 class WriteCall final : public Completion {
@@ -32,6 +43,7 @@ class WriteCall final : public Completion {
   /// Keeps `data` until all of it is written. False, with an exception pending, when that cannot
   /// be.
   bool Hold(Napi::Env env, Napi::Uint8Array data);
+  napi_ref TakeData() { return std::exchange(data_, nullptr); }
   /// Copies the next piece and posts it.
   void PostPiece(Napi::Env env);
 
@@ -47,8 +59,7 @@ class WriteCall final : public Completion {
 
   WriteQueue* writes_;
   Held<DataFd> session_;
-  /// Deleted in Settle, on the JavaScript thread; where it never comes to that, with the
-  /// environment.
+  /// Until it is this call's turn.
   napi_ref data_ = nullptr;
   size_t length_ = 0;
   size_t taken_ = 0;
