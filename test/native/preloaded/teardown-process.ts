@@ -27,16 +27,17 @@ const held: Readonly<Partial<Record<Occupation, readonly string[]>>> = {
   'in a write of 5 s': ['GET_STATE', 'write'],
 }
 
+/** A write of several pieces, and another behind it. */
 async function beginWrite(device: DeviceCalls): Promise<Promise<number>[]> {
   const { session } = await device.setStates([RESUMING])
   assert.ok(session)
   kernel.hold(0, 'write')
-  const writing = session.write(new Uint8Array(3 << 20))
+  const writes = [session.write(new Uint8Array(3 << 20)), session.write(new Uint8Array(10))]
   kernel.waitFor('held write')
   kernel.hold(0, 'GET_STATE')
   const state = device.getState()
   kernel.waitFor('held GET_STATE')
-  return [writing, state]
+  return [...writes, state]
 }
 
 function beginArc(device: DeviceCalls): Promise<unknown>[] {
