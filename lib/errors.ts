@@ -118,18 +118,3 @@ export class VfioSystemError extends BrandedError {
 export function isVfioError(error: unknown): error is VfioError | VfioSystemError {
   return error instanceof Error && brand in error
 }
-
-/** Node's own AbortError for a signal that has fired. */
-export class AbortError extends Error {
-  override readonly name = 'AbortError'
-  readonly code = 'ABORT_ERR'
-
-  constructor(reason: unknown) {
-    super('The operation was aborted', { cause: reason })
-  }
-}
-
-/** Rejects with an AbortError when `signal` has fired. */
-export function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw new AbortError(signal.reason)
-}

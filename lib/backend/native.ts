@@ -17,6 +17,17 @@ export function loadAddon(): Addon {
   return addon
 }
 
+/** Why the addon cannot be loaded; undefined when it can. */
+export function addonProblem(): VfioError | undefined {
+  try {
+    loadAddon()
+    return undefined
+  } catch (error) {
+    if (error instanceof VfioError) return error
+    throw error
+  }
+}
+
 function load(): Addon {
   try {
     const require = createRequire(import.meta.url)

@@ -2,7 +2,7 @@
 import { findDevice, missingFlags, pathTo, VfioError, type Device, type StateName } from '../index.ts'
 import type { Context } from './context.ts'
 import { Hand, lentFd, type OpeningOptions } from './hand.ts'
-import { untilAborted } from './interruption.ts'
+import { untilAborted } from '../abort.ts'
 import { arcText, bytesText } from './quantity.ts'
 import type { DriveOutput, StepOutput } from './schemas/drive.ts'
 import { parseStates } from './states.ts'

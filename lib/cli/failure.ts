@@ -32,7 +32,7 @@ export class CommandFailure extends Error {
 
 /** Tells a failure to the person and, where it is wanted, as JSON. Answers the exit code. */
 export function reportFailure(error: unknown, context: Context): number {
-  const first = error instanceof CommandFailure ? error.cause : error
+  const first = reasonOf(error instanceof CommandFailure ? error.cause : error)
   const aftermaths = error instanceof CommandFailure ? error.aftermaths : []
   context.say(context.style('red', `vfio-migrate: ${messageOf(first)}`))
   for (const line of [...addedCauses(first), ...aftermaths.flatMap(({ advice }) => advice)]) context.say(line)
@@ -44,6 +44,13 @@ export function reportFailure(error: unknown, context: Context): number {
   }
   if (context.json) context.answer(output, '')
   return exitCode(first, aftermaths)
+}
+
+/** Why it was aborted says more than that it was. */
+function reasonOf(error: unknown): unknown {
+  return error instanceof Error && error.name === 'AbortError' && error.cause instanceof Error
+    ? error.cause
+    : error
 }
 
 function helpCommand(command: string): string {

@@ -29,21 +29,6 @@ export function interruptedExit(errors: readonly Error[]): number | undefined {
   return errors.some(({ name }) => name === 'AbortError') ? exitCodes.interrupted : undefined
 }
 
-/** Settles as `work` does, or rejects with the signal's reason as soon as it fires; `work` is left to itself then. */
-export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  let onAbort: () => void = () => undefined
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason as Error)
-    signal.addEventListener('abort', onAbort, { once: true })
-    if (signal.aborted) onAbort()
-  })
-  try {
-    return await Promise.race([work, aborted])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-  }
-}
-
 /** A signal that fires with `outer`, or when `seconds` have passed. */
 export function withTimeout(outer: AbortSignal, seconds: number | undefined): AbortSignal {
   if (seconds === undefined) return outer

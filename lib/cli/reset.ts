@@ -4,7 +4,7 @@ import type { Readable, Writable } from 'node:stream'
 import { findDevice, VfioError } from '../index.ts'
 import { isTerminal, type Context } from './context.ts'
 import { Hand, lentFd, type OpeningOptions } from './hand.ts'
-import { untilAborted } from './interruption.ts'
+import { untilAborted } from '../abort.ts'
 import { UsageError } from './refusals.ts'
 import type { ResetOutput } from './schemas/reset.ts'
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { VfioError, type StateName } from '../index.ts'
+import { saveState } from '../index.ts'
 import { refuseBlankSource } from './blank_source.ts'
 import type { Context } from './context.ts'
 import { Hand, type OpeningOptions } from './hand.ts'
-import { untilAborted, withTimeout } from './interruption.ts'
+import { withTimeout } from './interruption.ts'
 import { bytesText } from './quantity.ts'
 import { UsageError } from './refusals.ts'
 import type { SaveOutput } from './schemas/save.ts'
@@ -63,10 +63,9 @@ async function saveInto(
   const before = await hand.device.state()
   const signal = withTimeout(context.signal, timeout)
   const work = async (): Promise<Saved> => {
-    const begin = beginning(before, hand)
-    const saved = await new Saving(hand, sink, signal).run(begin)
+    const { bytes, precopyBytes } = await saveState(hand, chunk => sink.write(chunk), signal)
     await sink.commit()
-    return saved
+    return { bytes, precopyBytes }
   }
   const saved = await hand.attempt(work, () => hand.putBack())
   // The state is saved and has its name: a failure from here on leaves the device where it is.
@@ -75,60 +74,6 @@ async function saveInto(
     () => Promise.resolve(),
   )
   return saved
-}
-
-/** The state in which saving begins: no arc on the way may let a stopped device run. */
-function beginning(before: StateName, { device }: Hand): StateName {
-  const { preCopy } = device.capabilities
-  if (before === 'STOP') return 'STOP_COPY'
-  if (before === 'RUNNING') return preCopy ? 'PRE_COPY' : 'STOP_COPY'
-  if (before === 'RUNNING_P2P') return preCopy ? 'PRE_COPY_P2P' : 'STOP_COPY'
-  const text = `'${device.name}' is in ${before}: somebody else saves or loads it, or it has failed`
-  throw new VfioError('ERR_VFIO_REFUSED', text, { device: device.name, state: before })
-}
-
-class Saving {
-  readonly #hand: Hand
-  readonly #sink: StateSink
-  readonly #signal: AbortSignal
-  #bytes = 0
-
-  constructor(hand: Hand, sink: StateSink, signal: AbortSignal) {
-    this.#hand = hand
-    this.#sink = sink
-    this.#signal = signal
-  }
-
-  async run(begin: StateName): Promise<Saved> {
-    await this.#hand.go(begin, { signal: this.#signal })
-    if (begin !== 'STOP_COPY') await this.#precopy()
-    const precopyBytes = this.#bytes
-    if (begin !== 'STOP_COPY') await this.#hand.go('STOP_COPY', { signal: this.#signal })
-    await this.#drain('end')
-    return { bytes: this.#bytes, precopyBytes }
-  }
-
-  /** Until the initial bytes are read. Each answer is followed by reading what it announced. */
-  async #precopy(): Promise<void> {
-    await this.#drain('idle')
-    for (let initialBytes = 1; initialBytes > 0;) {
-      ;({ initialBytes } = await this.#hand.device.precopyInfo())
-      await this.#drain('idle')
-    }
-  }
-
-  /** An abort stops the waiting, for the device as for the sink; the arcs are waited for. */
-  async #drain(until: 'idle' | 'end'): Promise<void> {
-    await untilAborted(this.#copy(until), this.#signal)
-  }
-
-  async #copy(until: 'idle' | 'end'): Promise<void> {
-    for await (const chunk of this.#hand.device.savingStream.chunks({ until })) {
-      this.#signal.throwIfAborted()
-      await this.#sink.write(chunk)
-      this.#bytes += chunk.length
-    }
-  }
 }
 
 function words(name: string, { bytes, precopyBytes, output, state }: SaveOutput, hand: Hand): string {

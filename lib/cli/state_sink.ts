@@ -7,7 +7,7 @@ import { UsageError } from './refusals.ts'
 
 /** Where a saved state goes. Nothing that is cut short is ever found under the name that was given. */
 export interface StateSink {
-  write(chunk: Buffer): Promise<void>
+  write(chunk: Uint8Array): Promise<void>
   /** Everything was written: makes it last, and gives it its name. */
   commit(): Promise<void>
   /** Leaves nothing behind, unless it was committed. */
@@ -30,7 +30,7 @@ class StreamSink implements StateSink {
     this.#stream = stream
   }
 
-  async write(chunk: Buffer): Promise<void> {
+  async write(chunk: Uint8Array): Promise<void> {
     // The stream may keep it for longer than a chunk lives.
     const own = Buffer.from(chunk)
     await new Promise<void>((resolve, reject) => {
@@ -65,7 +65,7 @@ class TemporaryFile implements StateSink {
     return new TemporaryFile(path, temporary, await open(temporary, 'wx', 0o600))
   }
 
-  async write(chunk: Buffer): Promise<void> {
+  async write(chunk: Uint8Array): Promise<void> {
     for (let at = 0; at < chunk.length;) {
       const { bytesWritten } = await this.#file.write(chunk, at)
       at += bytesWritten

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createRequire } from 'node:module'
 import { release } from 'node:os'
-import { loadAddon } from '../index.ts'
+import { addonProblem } from '../index.ts'
 import type { Context } from './context.ts'
 import type { VersionOutput } from './schemas/version.ts'
 import { pairs } from './table.ts'
@@ -27,12 +27,8 @@ function packageVersion(): string {
 }
 
 function addon(): VersionOutput['addon'] {
-  try {
-    loadAddon()
-    return { loaded: true }
-  } catch (error) {
-    return { loaded: false, why: error instanceof Error ? error.message : String(error) }
-  }
+  const problem = addonProblem()
+  return problem ? { loaded: false, why: problem.message } : { loaded: true }
 }
 
 function text({ version, node, napi, kernel, addon }: VersionOutput): string {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ArcsAnswer, DeviceBackend, DeviceFds, Origin, Via } from '../backend/seam.ts'
 import type { Clock } from '../clock.ts'
-import { throwIfAborted, VfioError, VfioSystemError, type Arc } from '../errors.ts'
+import { throwIfAborted } from '../abort.ts'
+import { VfioError, VfioSystemError, type Arc } from '../errors.ts'
 import { errno } from '../kernel/errno.ts'
 import { precopyInfoReinit, type Capabilities } from '../kernel/feature.ts'
 import { stateName, stateNumber, type StateName } from '../kernel/state.ts'

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { DeviceBackend } from '../backend/seam.ts'
-import { throwIfAborted } from '../errors.ts'
+import { throwIfAborted } from '../abort.ts'
 import type { Device } from './device.ts'
 import { adoptFd, type LentDevice } from './lent.ts'
 import { openByName, type OpenOptions } from './by_name.ts'

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 import { finished } from 'node:stream/promises'
 import type { Device } from '../device/device.ts'
-import type { Pause } from '../device/saving_stream.ts'
-import { throwIfAborted, VfioError, type Arc } from '../errors.ts'
-import { savingGroup } from '../kernel/state.ts'
+import { throwIfAborted } from '../abort.ts'
+import { VfioError, type Arc } from '../errors.ts'
+import type { StateName } from '../kernel/state.ts'
 import { MigrationError, type MigrationReport } from './report.ts'
+import { saveState, type Phase, type Saved } from './saving.ts'
 import { Side } from './side.ts'
 
 /** What happens, as it happens. */
 export type MigrationProgress =
   | { readonly side: 'source' | 'destination'; readonly arcs: readonly Arc[] }
-  | { readonly phase: 'precopy' | 'stop-copy'; readonly bytes: number }
+  | { readonly phase: Phase; readonly bytes: number }
 
 /** What to migrate. Neither device is closed. */
 export interface MigrateOptions {
@@ -28,8 +29,8 @@ export interface MigrateOptions {
  * are loaded; STOP_COPY; load; the destination's RESUMING -> STOP as its word that it is complete; then it runs, and
  * the source stops.
  *
- * @throws MigrationError that says where both devices are. Before the destination may have run, the source runs again;
- * the destination is left in RESUMING, which only a reset or its close leaves.
+ * @throws MigrationError that says where both devices are. Unless the destination may have run, the source is back in the
+ * state that it was in; the destination is left in RESUMING, which only a reset or its close leaves.
  */
 export async function migrate(options: MigrateOptions): Promise<MigrationReport> {
   const { from, to, signal } = options
@@ -60,9 +61,7 @@ class Migration {
   readonly #destination: Side
   readonly #now: () => number
   readonly #onProgress: (progress: MigrationProgress) => void
-  #bytes = 0
-  #precopyBytes = 0
-  #rounds = 0
+  #before: StateName | undefined
 
   constructor({ from, to, onProgress = () => undefined }: MigrateOptions) {
     this.#source = new Side(from, arcs => onProgress({ side: 'source', arcs }))
@@ -72,15 +71,11 @@ class Migration {
   }
 
   async run(signal: AbortSignal | undefined): Promise<MigrationReport> {
+    this.#before = await this.#source.device.state()
     const begun = this.#now()
-    await this.#destination.go('RESUMING', signal)
-    // A failed write is told by its callback; the event of the same name would end the process.
-    this.#destination.device.resumingStream.on('error', () => undefined)
-    if (this.#source.device.capabilities.preCopy) await this.#precopy(signal)
-    const stopped = this.#now()
-    await this.#source.go('STOP_COPY', signal)
-    await this.#copy('end', 'stop-copy', signal)
-    await this.#complete()
+    await this.#destination.go('RESUMING', signal && { signal })
+    const { stoppedAt, ...saved } = await this.#copy(signal)
+    await this.#complete(saved.bytes)
     throwIfAborted(signal)
     await this.#destination.go('RUNNING')
     const running = this.#now()
@@ -88,64 +83,46 @@ class Migration {
     return {
       source: await this.#source.report(),
       destination: await this.#destination.report(),
-      bytes: this.#bytes,
-      precopyBytes: this.#precopyBytes,
-      rounds: this.#rounds,
-      downtimeMs: running - stopped,
+      ...saved,
+      downtimeMs: running - stoppedAt,
       totalMs: running - begun,
     }
   }
 
   /**
-   * Puts the source back to RUNNING, unless the destination may have run: two devices with one state would be worse
-   * than none. The first error is the one that is told.
+   * Puts the source back into the state that it was in, unless the destination may have run: two devices with one state
+   * would be worse than none. The first error is the one that is told.
    */
   async rollBack(error: unknown): Promise<MigrationError> {
-    if (!this.#destination.mayHaveRun && this.#source.wasIn(savingGroup)) {
-      await this.#source.go('RUNNING').catch(() => undefined)
+    if (!this.#destination.mayHaveRun && this.#before !== undefined && this.#source.hasMoved) {
+      await this.#source.go(this.#before).catch(() => undefined)
     }
     return new MigrationError(error, await this.#source.report(), await this.#destination.report())
   }
 
-  /**
-   * Reads until the initial bytes are in the destination. Asking makes the next image on some drivers, so each answer
-   * is followed by reading what it announced, and the switch by no further question.
-   */
-  async #precopy(signal: AbortSignal | undefined): Promise<void> {
-    await this.#source.go('PRE_COPY', signal)
-    await this.#copy('idle', 'precopy', signal)
-    for (let initialBytes = 1; initialBytes > 0;) {
-      ;({ initialBytes } = await this.#source.device.precopyInfo())
-      this.#rounds++
-      await this.#copy('idle', 'precopy', signal)
-    }
-    this.#precopyBytes = this.#bytes
-  }
-
   /** Every chunk is loaded when its write calls back: the next one is not read before. */
-  async #copy(until: Pause, phase: 'precopy' | 'stop-copy', signal: AbortSignal | undefined): Promise<void> {
+  async #copy(signal: AbortSignal | undefined): Promise<Saved> {
     const sink = this.#destination.device.resumingStream
-    for await (const chunk of this.#source.device.savingStream.chunks({ until })) {
-      throwIfAborted(signal)
+    // A failed write is told by its callback; the event of the same name would end the process.
+    sink.on('error', () => undefined)
+    const load = async (chunk: Uint8Array, phase: Phase): Promise<void> => {
       await new Promise<void>((resolve, reject) => {
         sink.write(chunk, error => (error ? reject(error) : resolve()))
       })
-      this.#bytes += chunk.length
-      this.#onProgress({ phase, bytes: this.#bytes })
+      this.#onProgress({ phase, bytes: sink.bytesWritten })
     }
+    return await saveState(this.#source, load, signal)
   }
 
   /** The destination has everything, and says so by leaving RESUMING. */
-  async #complete(): Promise<void> {
+  async #complete(bytes: number): Promise<void> {
     const sink = this.#destination.device.resumingStream
     sink.end()
     await finished(sink)
-    const { savingStream } = this.#source.device
-    if (sink.bytesWritten !== savingStream.bytesRead || this.#bytes === 0) {
-      throw new VfioError(
-        'ERR_VFIO_INCOMPLETE',
-        `the source gave ${savingStream.bytesRead} bytes and the destination took ${sink.bytesWritten}`,
-      )
+    const given = this.#source.device.savingStream.bytesRead
+    if (bytes === 0 || sink.bytesWritten !== given) {
+      const text = `the source gave ${given} bytes and the destination took ${sink.bytesWritten}`
+      throw new VfioError('ERR_VFIO_INCOMPLETE', text)
     }
     await this.#destination.go('STOP')
   }

@@ -15,18 +15,18 @@ export class Side {
     this.#onArcs = onArcs
   }
 
-  async go(target: StateName, signal?: AbortSignal): Promise<void> {
+  async go(target: StateName, options: { signal?: AbortSignal } = {}): Promise<void> {
     try {
-      this.#record(await this.device.setState(target, { ...(signal && { signal }) }))
+      this.#record(await this.device.setState(target, options))
     } catch (error) {
       if (isVfioError(error)) this.#record(error.arcs)
       throw error
     }
   }
 
-  /** True when one of the arcs led there. */
-  wasIn(states: ReadonlySet<StateName>): boolean {
-    return this.#arcs.some(({ to }) => states.has(to))
+  /** True when any arc was made. */
+  get hasMoved(): boolean {
+    return this.#arcs.length > 0
   }
 
   /** True when the device left the state that was loaded into it: from then on it may have run. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
 import { EventEmitter } from 'node:events'
-import { Interrupted, interruptedExit, Interruption, untilAborted } from '#lib/cli/interruption.js'
+import { Interrupted, interruptedExit, Interruption } from '#lib/cli/interruption.js'
 
 function signals(): { source: EventEmitter; interruption: Interruption; seconds: number[] } {
   const source = new EventEmitter()
@@ -47,19 +47,5 @@ describe('interruptedExit', () => {
     const abort = Object.assign(new Error('aborted'), { name: 'AbortError' })
     assert.equal(interruptedExit([abort]), 130)
     assert.equal(interruptedExit([new Error('x')]), undefined)
-  })
-})
-
-describe('untilAborted', () => {
-  it('rejects at once with the reason of a signal that has fired', async () => {
-    const never = new Promise<never>(() => undefined)
-    const reason = new Interrupted('timeout')
-    await assert.rejects(untilAborted(never, AbortSignal.abort(reason)), reason)
-  })
-
-  it('settles as the work does, and leaves no listener behind', async () => {
-    const { signal } = new AbortController()
-    assert.equal(await untilAborted(Promise.resolve(7), signal), 7)
-    await assert.rejects(untilAborted(Promise.reject(new Error('own')), signal), /own/)
   })
 })
