@@ -2,12 +2,12 @@
 // Runs Mocha on this machine and records what it counted.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { record } from './results.mjs'
 import { ROOT } from './setup.mjs'
+import { temporaryDirectory } from './temporary.mjs'
 
 const MOCHA = join(ROOT, 'node_modules/mocha/bin/mocha.js')
 const REPORTER = fileURLToPath(new URL('mocha-reporter.mjs', import.meta.url))
@@ -19,7 +19,7 @@ const REPORTER = fileURLToPath(new URL('mocha-reporter.mjs', import.meta.url))
  * @returns {Promise<number>} Mocha's exit status
  */
 export async function runMocha(suite, args, env = {}) {
-  const directory = mkdtempSync(join(tmpdir(), 'vfio-migrate-mocha-'))
+  const directory = temporaryDirectory('mocha')
   const counts = join(directory, 'counts.json')
   try {
     const command = [MOCHA, '--reporter', REPORTER, ...args]

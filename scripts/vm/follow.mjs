@@ -11,9 +11,11 @@ const STATUS = { 'timed out': 124, died: 125 }
 
 /** What the guest writes into /proc/sysrq-trigger, a line each. */
 const REBOOT = 'b\n'
-/** Everything onto the console: all tasks, then all CPUs, then the tasks that wait in the kernel. */
-const EXPLAIN = '8\nt\nl\nw\n'
-const EXPLAIN_MS = 3000
+/** Everything onto the console: all tasks, all CPUs, the tasks that wait in the kernel. Then reboot. */
+const EXPLAIN = '8\nt\nl\nw\nb\n'
+const EXPLAIN_MS = 20_000
+/** A guest that has said everything gets this long to end by itself. */
+const REBOOT_MS = 10_000
 
 /**
  * @param {import('node:child_process').ChildProcess} qemu
@@ -37,20 +39,26 @@ export async function follow(
   const late = delay(timeoutSeconds * 1000, 'timed out', { signal: limit.signal }).catch(() => 'timed out')
   const ending = /** @type {Ending} */ (await Promise.race([drained.then(() => 'exited'), gone, late]))
   limit.abort()
-  await FAREWELL[ending](qemu, control)
-  await gone
+  if (ending !== 'died') await sayFarewell(qemu, gone, control, FAREWELL[ending])
   return { ending, status: ending === 'exited' ? await status : STATUS[ending] }
 }
 
-/** @type {Record<Ending, (qemu: import('node:child_process').ChildProcess, control: import('node:net').Socket) => unknown>} */
 const FAREWELL = {
-  exited: (_, control) => control.write(REBOOT),
-  died: () => {},
-  'timed out': async (qemu, control) => {
-    control.write(EXPLAIN)
-    await delay(EXPLAIN_MS)
-    qemu.kill('SIGKILL')
-  },
+  exited: { keys: REBOOT, patienceMs: REBOOT_MS },
+  'timed out': { keys: EXPLAIN, patienceMs: EXPLAIN_MS },
+}
+
+/**
+ * @param {import('node:child_process').ChildProcess} qemu
+ * @param {Promise<unknown>} gone
+ * @param {Port} control
+ * @param {{ keys: string, patienceMs: number }} farewell
+ */
+async function sayFarewell(qemu, gone, control, { keys, patienceMs }) {
+  control.write(keys)
+  const timer = setTimeout(() => qemu.kill('SIGKILL'), patienceMs)
+  await gone
+  clearTimeout(timer)
 }
 
 /** @param {import('node:net').Socket} socket @returns {Promise<string>} */

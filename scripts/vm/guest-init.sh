@@ -59,5 +59,6 @@ kill $patience 2> /dev/null
 printf '\000%s' "$END" >&8
 printf '\000%s' "$END" >&9
 kill $obedient 2> /dev/null # -1 above may have done so
+wait $obedient # a dying reader could still swallow the host's answer
 echo "$status" >&7
 obey_host

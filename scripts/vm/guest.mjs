@@ -2,9 +2,9 @@
 // Runs one command in a guest: its output as it comes, its exit status, and what the kernel complained about.
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { temporaryDirectory } from '../temporary.mjs'
 import { cacheDirectory } from './cache.mjs'
 import { kernelWarnings } from './console.mjs'
 import { follow } from './follow.mjs'
@@ -34,12 +34,10 @@ import { PORTS, qemuArguments } from './qemu.mjs'
  * @property {string} consoleLog a file with it, kept until the next run that goes wrong; empty when all is well
  */
 
-const JOB = 'vfio-migrate-vm'
-
 /** @param {GuestOptions} options @returns {Promise<GuestResult>} */
 export async function runInGuest(options) {
   await ensurePackages(VM_PACKAGES)
-  const jobDirectory = makeJobDirectory()
+  const jobDirectory = temporaryDirectory('vm')
   const consoleLog = join(jobDirectory, 'console.log')
   const end = randomBytes(16).toString('hex')
   writeJob(jobDirectory, { ...options, end })
@@ -64,16 +62,6 @@ export async function runInGuest(options) {
   } finally {
     finish()
   }
-}
-
-/** Its name has our process in it, so that a later run can remove what a killed one left. */
-function makeJobDirectory() {
-  for (const entry of readdirSync(tmpdir())) {
-    const owner = entry.match(new RegExp(`^${JOB}-(\\d+)-`))?.[1]
-    if (owner && !existsSync(`/proc/${owner}`))
-      rmSync(join(tmpdir(), entry), { recursive: true, force: true })
-  }
-  return mkdtempSync(join(tmpdir(), `${JOB}-${process.pid}-`))
 }
 
 /** @param {string} console @param {boolean} wrong */
