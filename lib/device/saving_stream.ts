@@ -40,6 +40,8 @@ export class SavingStream extends Readable {
   #leaving = false
   #endReached = false
   #bytesRead = 0
+  /** 'error' and 'close' have been emitted. */
+  #told = false
 
   /** @internal */
   constructor(session: SessionCalls, device: string) {
@@ -47,7 +49,10 @@ export class SavingStream extends Readable {
     this.#session = session
     this.#device = device
     this.once('end', () => this.#wake())
-    this.once('close', () => this.#wake())
+    this.once('close', () => {
+      this.#told = true
+      this.#wake()
+    })
   }
 
   /** Bytes that were read from the device and not yet taken by the consumer. */
@@ -80,7 +85,7 @@ export class SavingStream extends Readable {
       this.#wake()
     }
     // A listener is what makes a Readable tell of new data and of its end; while it is there somebody reads.
-    this.on('readable', onReadable)
+    this.on('readable', onReadable).on('error', toldByRejection)
     try {
       for (;;) {
         news = false
@@ -93,7 +98,7 @@ export class SavingStream extends Readable {
         if (next !== 'data') return next
       }
     } finally {
-      this.off('readable', onReadable)
+      this.off('readable', onReadable).off('error', toldByRejection)
     }
   }
 
@@ -218,16 +223,19 @@ export class SavingStream extends Readable {
   /** Waits until `what` answers something or the stream has ended. */
   async #until<T extends string>(what: () => T | undefined): Promise<T | 'end'> {
     this.#readers++
+    this.on('error', toldByRejection)
     try {
       for (;;) {
         if (this.readableEnded) return 'end'
-        if (this.destroyed) throw this.errored ?? this.#ended()
-        const answer = what()
+        // Not before: an 'error' that finds no listener any more would end the process.
+        if (this.#told) throw this.errored ?? this.#ended()
+        const answer = this.destroyed ? undefined : what()
         if (answer !== undefined) return answer
         await new Promise<void>(resolve => this.#waiters.add(resolve))
       }
     } finally {
       this.#readers--
+      this.off('error', toldByRejection)
     }
   }
 
@@ -240,6 +248,9 @@ export class SavingStream extends Readable {
     this.#waiters.clear()
   }
 }
+
+/** Who waits for a pause or a chunk is told of a failure by the rejection, not by the event. */
+const toldByRejection = (): void => undefined
 
 const fsWrite = promisify(write)
 

@@ -103,6 +103,8 @@ export class ScriptedDevice implements DeviceBackend {
   readonly failures = new Map<number, number>()
   /** Awaited before a SET is answered. */
   hold: (() => Promise<void>) | undefined
+  /** Told of each session when it opens, before anybody uses it. */
+  onSession: ((session: ScriptedSession) => void) | undefined
   resetAnswer = 0
   logs = true
 
@@ -129,7 +131,10 @@ export class ScriptedDevice implements DeviceBackend {
         return this.#arcs(failure, done, states.length, session)
       }
       const opens = to === numbers.RESUMING || (saving.includes(to) && !saving.includes(this.state))
-      if (opens) this.sessions.push((session = new ScriptedSession(this.log)))
+      if (opens) {
+        this.sessions.push((session = new ScriptedSession(this.log)))
+        this.onSession?.(session)
+      }
       this.state = to
       this.arc++
       done++

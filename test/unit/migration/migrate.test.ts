@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict'
+import { MigrationError, migrate, openDevice, type MigrateOptions, type MigrationReport } from 'vfio-migrate'
+import { ScriptedDevice } from '../device/scripted_device.js'
+
+const ENOMSG = -42
+
+interface Pair {
+  source: ScriptedDevice
+  destination: ScriptedDevice
+  options: MigrateOptions
+}
+
+/** Two devices on which the log begins when they have been opened. */
+async function pair(prepare: (source: ScriptedDevice) => void = () => undefined): Promise<Pair> {
+  const source = new ScriptedDevice('source')
+  const destination = new ScriptedDevice('destination')
+  prepare(source)
+  const options = { from: await openDevice(source), to: await openDevice(destination) }
+  source.log.length = destination.log.length = 0
+  return { source, destination, options }
+}
+
+/** Answers the reads of the source's session one after another. */
+async function feed(source: ScriptedDevice, ...answers: (string | number)[]): Promise<void> {
+  while (source.sessions.length === 0) await new Promise(resolve => setImmediate(resolve))
+  for (const answer of answers) {
+    const read = await source.session.nextRead()
+    if (typeof answer === 'string') read.answer(answer.length, source.arc, answer)
+    else read.answer(answer, source.arc)
+  }
+}
+
+/** The SETs, writes, precopy questions and resets, in order. */
+const calls = (device: ScriptedDevice): string[] => device.log.filter(entry => entry !== 'GET')
+
+async function failure(migration: Promise<MigrationReport>): Promise<MigrationError> {
+  const error: unknown = await migration.then(
+    () => undefined,
+    (error: unknown) => error,
+  )
+  assert.ok(error instanceof MigrationError, String(error))
+  return error
+}
+
+describe('migrate()', () => {
+  it('loads the initial bytes while the source runs, the rest when it has stopped, and runs the destination before the source is let go', async () => {
+    const { source, destination, options } = await pair()
+    const fed = feed(source, 'head', ENOMSG, 'inc', ENOMSG, 'tail', 0)
+    const report = await migrate(options)
+    await fed
+    assert.deepEqual(calls(destination), [
+      'SET 5',
+      'SET 1',
+      'SET 4',
+      'write 4',
+      'write 3',
+      'write 4',
+      'SET 1',
+      'SET 5',
+      'SET 2',
+    ])
+    assert.deepEqual(calls(source), ['SET 6', 'precopyInfo', 'SET 7', 'SET 3', 'SET 1'])
+    assert.equal(Buffer.concat(destination.session.written).toString(), 'headinctail')
+    assert.deepEqual([report.bytes, report.precopyBytes, report.rounds], [11, 7, 1])
+    assert.deepEqual([report.source.state, report.destination.state], ['STOP', 'RUNNING'])
+  })
+
+  it('asks on while the driver has initial bytes: a device that begins anew', async () => {
+    const { source, options } = await pair()
+    const asked = feed(source, 'a', ENOMSG).then(() => {
+      source.session.info = { result: 0, initialBytes: 2, dirtyBytes: 0, flags: 1 }
+    })
+    const fed = asked
+      .then(() => feed(source, 'bc', ENOMSG))
+      .then(() => {
+        source.session.info = { result: 0, initialBytes: 0, dirtyBytes: 0, flags: 0 }
+        return feed(source, ENOMSG, 'd', 0)
+      })
+    const report = await migrate(options)
+    await fed
+    assert.deepEqual([report.bytes, report.rounds], [4, 2])
+  })
+
+  it('does not let a source run that is stopped, nor one loose that is in RUNNING_P2P', async () => {
+    const stopped = await pair(device => (device.state = 1))
+    const [report] = await Promise.all([migrate(stopped.options), feed(stopped.source, 'all', 0)])
+    assert.deepEqual(calls(stopped.source), ['SET 3', 'SET 1'])
+    assert.equal(report.precopyBytes, 0)
+
+    const quiet = await pair(device => (device.state = 5))
+    await Promise.all([migrate(quiet.options), feed(quiet.source, 'a', ENOMSG, ENOMSG, 'b', 0)])
+    assert.deepEqual(calls(quiet.source), ['SET 7', 'precopyInfo', 'SET 3', 'SET 1'])
+  })
+
+  it('uses no pre-copy on a device that has none', async () => {
+    const { source, options } = await pair(device => (device.flags = 3))
+    await Promise.all([migrate(options), feed(source, 'all', 0)])
+    assert.deepEqual(calls(source), ['SET 5', 'SET 1', 'SET 3', 'SET 1'])
+  })
+
+  it('runs the source again, and leaves the destination in RESUMING, when the destination refuses a write', async () => {
+    const { source, destination, options } = await pair()
+    const fed = feed(source, 'head')
+    destination.onSession = session => (session.writeAnswer = () => -22)
+    const error = await failure(migrate(options))
+    await fed
+    assert.deepEqual([error.source.state, error.source.recovery], ['RUNNING', 'none'])
+    assert.deepEqual([error.destination.state, error.destination.recovery], ['RESUMING', 'reset'])
+    assert.equal((error.cause as NodeJS.ErrnoException).code, 'EINVAL')
+    assert.deepEqual(calls(source), ['SET 6', 'SET 2'])
+  })
+
+  it('runs the source again when the destination does not leave RESUMING', async () => {
+    const { source, destination, options } = await pair()
+    destination.onSession = () => destination.failures.set(1, -22)
+    const fed = feed(source, 'a', ENOMSG, ENOMSG, 'b', 0)
+    const error = await failure(migrate(options))
+    await fed
+    assert.deepEqual([error.source.state, error.destination.state], ['RUNNING', 'RESUMING'])
+    assert.equal(error.cause instanceof Error && 'failedArc' in error.cause, true)
+  })
+
+  it('keeps the source stopped when the destination may have run: RUNNING_P2P was reached, RUNNING was not', async () => {
+    const { source, destination, options } = await pair()
+    destination.failures.set(2, -5)
+    const fed = feed(source, 'a', ENOMSG, ENOMSG, 'b', 0)
+    const error = await failure(migrate(options))
+    await fed
+    assert.deepEqual([error.source.state, error.destination.state], ['STOP_COPY', 'RUNNING_P2P'])
+    assert.deepEqual(calls(source), ['SET 6', 'precopyInfo', 'SET 7', 'SET 3'])
+  })
+
+  it('resets nobody, and says what a poisoned source needs', async () => {
+    const { source, destination, options } = await pair()
+    source.failures.set(3, -5)
+    const fed = feed(source, 'a', ENOMSG, ENOMSG)
+    const error = await failure(migrate(options))
+    await fed
+    assert.deepEqual([error.source.state, error.source.recovery], [undefined, 'reset'])
+    assert.ok(![...calls(source), ...calls(destination)].includes('RESET'))
+  })
+
+  it('refuses a source that gives nothing', async () => {
+    const { source, options } = await pair()
+    const fed = feed(source, ENOMSG, ENOMSG, 0)
+    const error = await failure(migrate(options))
+    await fed
+    assert.equal((error.cause as NodeJS.ErrnoException).code, 'ERR_VFIO_INCOMPLETE')
+    assert.equal(error.source.state, 'RUNNING')
+  })
+
+  it('refuses a device as its own destination, before anything is touched', async () => {
+    const { source, options } = await pair()
+    await assert.rejects(migrate({ from: options.from, to: options.from }), { code: 'ERR_VFIO_REFUSED' })
+    assert.deepEqual(source.log, [])
+  })
+
+  it('runs the source again when it is aborted while it waits for data', async () => {
+    const { source, options } = await pair()
+    const controller = new AbortController()
+    const fed = feed(source, 'a').then(() => controller.abort('enough'))
+    const error = await failure(migrate({ ...options, signal: controller.signal }))
+    await fed
+    assert.equal((error.cause as Error).name, 'AbortError')
+    assert.equal(error.source.state, 'RUNNING')
+  })
+})
