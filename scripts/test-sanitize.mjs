@@ -173,7 +173,7 @@ async function runUnder(sanitizer) {
   const found = reports.take()
   const ours = variant === 'tsan' ? found.filter(isOurs) : found
   for (const text of ours) say(text)
-  if (found.length > ours.length) say(`  ${found.length - ours.length} reports about Node alone`)
+  if (found.length > ours.length) say(`  ${found.length - ours.length} reports about Node alone, or fd numbers that libuv had before`)
   return {
     passed: counts.passed + canaries.length,
     failed: counts.failed + ours.length,
