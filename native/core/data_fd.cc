@@ -69,14 +69,14 @@ void DataFd::CloseFds() {
   device_->Leave();
 }
 
-/// True when the fd may have something, false when the time is over or the session ends. An fd
+/// 1 when the fd may have something, 0 when the time is over or the session ends, or -errno. An fd
 /// without a poll handler is ready at once.
-bool DataFd::WaitReadable(int timeout_ms) {
+Answer DataFd::WaitReadable(int timeout_ms) {
   double end = NowMs() + timeout_ms;
   for (;;) {
     pollfd fds[] = {{fd_.get(), POLLIN, 0}, {wake_.get(), POLLIN, 0}};
-    int ready = poll(fds, 2, timeout_ms);
-    if (ready >= 0 || errno != EINTR) return ready > 0 && fds[1].revents == 0;
+    Answer answer = Answered(poll(fds, 2, timeout_ms));
+    if (answer != -EINTR) return answer > 0 && fds[1].revents != 0 ? 0 : answer;
     if (timeout_ms != kNoLimit) timeout_ms = std::max(0, static_cast<int>(end - NowMs()));
   }
 }
@@ -89,7 +89,8 @@ Answer DataFd::ReadOnce(uint8_t* data, size_t length, uint64_t* arc) {
     Answer answer = Answered(read(fd_.get(), data, length));
     // Not EINTR either: on xe it can come after bytes were taken, and asking again would skip them.
     if (answer != -EAGAIN) return answer;
-    WaitReadable(kNoLimit);
+    answer = WaitReadable(kNoLimit);
+    if (answer < 0) return answer;
   }
   return -ECANCELED;
 }
@@ -105,8 +106,8 @@ ReadData DataFd::Read(size_t max_bytes, int wait_ms) {
   data.result = ReadOnce(data.buffer.data(), length, &data.arc);
   bool idle = data.result == 0 || data.result == -ENOMSG;
   if (idle && wait_ms > 0) {
-    WaitReadable(wait_ms);
-    data.result = ReadOnce(data.buffer.data(), length, &data.arc);
+    data.result = WaitReadable(wait_ms);
+    if (data.result >= 0) data.result = ReadOnce(data.buffer.data(), length, &data.arc);
   }
   return data;
 }

@@ -48,7 +48,7 @@ class DataFd final : public LaneOwner {
   void Wake() override;
   void CloseFds() override;
   Answer ReadOnce(uint8_t* data, size_t length, uint64_t* arc);
-  bool WaitReadable(int timeout_ms);
+  Answer WaitReadable(int timeout_ms);
 
   Held<Device> device_;
   Fd fd_;

@@ -86,6 +86,16 @@ describe('a read of a saving fd', () => {
     ])
   })
 
+  scenario('answers the errno of a poll that fails, instead of asking for ever', async () => {
+    const device = await open()
+    kernel.set(0, { autosave: false, dirty: 1000 })
+    const session = await enter(device, STOP_COPY)
+    await drainFirstRecord(session)
+    kernel.rule(0, 'poll', 'fail', E.ENOMEM)
+    assert.equal((await session.read(1000, 0)).result, -E.ENOMEM)
+    assert.deepEqual(kernel.lines('read').slice(1), ['read 0 = -11'])
+  })
+
   scenario('does not poll where the device has nothing now and no wait was asked for', async () => {
     const session = await enter(await open(), PRE_COPY)
     await drain(session)
