@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Answer, DeviceCalls } from '../backend/seam.ts'
-import { VfioError, VfioSystemError } from '../errors.ts'
+import { VfioSystemError } from '../errors.ts'
 
 /** A stretch of the device's DMA address space, in bytes. */
 export interface IovaRange {
@@ -55,13 +55,4 @@ export class DmaLogging {
     if (answer < 0) throw new VfioSystemError(answer, { syscall: 'ioctl', request }, { device: this.#device })
     return answer
   }
-}
-
-/** The error of a device that does not log. @internal */
-export function noDmaLogging(device: string): VfioError {
-  return new VfioError(
-    'ERR_VFIO_CAPABILITY',
-    `'${device}' does not log its DMA (capabilities.dmaLogging is false)`,
-    { device },
-  )
 }
