@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { ArcsAnswer, DeviceBackend, DeviceFds, Origin, Via } from '../backend/seam.ts'
+import type { DeviceBackend, DeviceFds, Origin, Via } from '../backend/seam.ts'
 import type { Clock } from '../clock.ts'
 import { throwIfAborted } from '../abort.ts'
 import { VfioError, VfioSystemError, type Arc } from '../errors.ts'
 import { errno } from '../kernel/errno.ts'
 import { precopyInfoReinit, type Capabilities } from '../kernel/feature.ts'
-import { stateName, stateNumber, type StateName } from '../kernel/state.ts'
+import { stateNumber, type StateName } from '../kernel/state.ts'
 import { DmaLogging } from './dma_logging.ts'
 import type { Region } from './regions.ts'
 import type { ResumingStream } from './resuming_stream.ts'
 import type { SavingStream } from './saving_stream.ts'
 import { DeviceSession } from './session.ts'
-import { checkTarget, edgesOf, planPath, poisons, type Edge } from './transition.ts'
+import { askState, PathDriver, type PathOptions } from './path.ts'
+import { checkTarget } from './transition.ts'
 
 /** What VFIO_MIG_GET_PRECOPY_INFO answered, and what this side holds already. All in bytes. */
 export interface PrecopyInfo {
@@ -42,7 +43,7 @@ export interface Identity {
 
 /**
  * A VFIO device. Its state is the kernel's and is asked for, never remembered. One path at a time is driven: a second
- * `setState` is refused with ERR_VFIO_BUSY; `state`, `reset` and `close` are always allowed.
+ * `setState` is refused with ERR_VFIO_BUSY; `state`, `reset` and `close` are allowed meanwhile.
  *
  * After some failures the device is poisoned: going on could crash the kernel, so that only `reset()` and `close()`
  * are taken (ERR_VFIO_POISONED).
@@ -66,7 +67,9 @@ export class Device {
   readonly #backend: DeviceBackend
   readonly #session: DeviceSession
   #regions: readonly Region[] = []
-  #busy: string | undefined
+  readonly #path: PathDriver
+  #busy: { readonly operation: string; readonly path: Promise<unknown> } | undefined
+  #resets = 0
   #poison: VfioSystemError | undefined
   #closed: Promise<void> | undefined
 
@@ -75,6 +78,7 @@ export class Device {
     this.#facts = facts
     this.#backend = backend
     this.#session = new DeviceSession(backend.name)
+    this.#path = new PathDriver(backend, facts.capabilities, this.#session)
     this.name = backend.name
     this.driver = backend.driver
     this.origin = backend.origin
@@ -121,7 +125,7 @@ export class Device {
   async state(): Promise<StateName> {
     this.#checkUsable('state()')
     if (!this.capabilities.stopCopy) throw await this.#facts.whyNotMigratable()
-    return await this.#askState()
+    return await askState(this.#backend)
   }
 
   /**
@@ -131,19 +135,17 @@ export class Device {
    * An abort is honoured before the first arc, not between. A rejection carries the arcs that were made, the state
    * that the kernel answered afterwards, and the recovery.
    */
-  async setState(
-    target: StateName,
-    options: { signal?: AbortSignal; direct?: boolean } = {},
-  ): Promise<Arc[]> {
+  async setState(target: StateName, options: PathOptions = {}): Promise<Arc[]> {
     const operation = `setState('${target}')`
     this.#checkUsable(operation)
     if (!this.capabilities.stopCopy) throw await this.#facts.whyNotMigratable()
     checkTarget(target, this.capabilities, this.name)
     this.#checkFree(operation)
     throwIfAborted(options.signal)
-    this.#busy = operation
+    const path = this.#drive(target, options, operation)
+    this.#busy = { operation, path }
     try {
-      return await this.#drive(target, options)
+      return await path
     } finally {
       this.#busy = undefined
     }
@@ -199,6 +201,7 @@ export class Device {
       })
     }
     this.#poison = undefined
+    this.#resets++
     await this.#session.end('the device was reset')
   }
 
@@ -222,6 +225,8 @@ export class Device {
   }
 
   async #close(): Promise<void> {
+    // A path that is under way ends first: it may lead where the device must not be left.
+    await this.#busy?.path.catch(() => undefined)
     await this.#session.end('the device was closed')
     if (this.#facts.resetAtClose && (await this.#backend.calls.getState()) !== stateNumber('RUNNING')) {
       await this.#backend.calls.reset()
@@ -229,54 +234,13 @@ export class Device {
     await this.#backend.calls.close()
   }
 
-  async #drive(
-    target: StateName,
-    { signal, direct }: { signal?: AbortSignal; direct?: boolean },
-  ): Promise<Arc[]> {
-    const from = await this.#askState()
-    await this.#session.reconcile(from)
-    const edges = edgesOf(from, planPath(from, target, this.capabilities, this.name))
-    this.#session.checkPath(edges)
-    throwIfAborted(signal)
-    if (edges.length === 0) return []
-
-    this.#session.before(edges)
-    const steps: Edge[] = direct ? [{ from, to: target }] : edges
-    const answer = await this.#backend.calls.setStates(steps.map(({ to }) => stateNumber(to)))
-    const made = direct && answer.result >= 0 ? edges : steps.slice(0, answer.done)
-    await this.#session.after(made, answer)
-    const arcs = steps.slice(0, answer.done).map((edge, index) => ({ ...edge, ms: span(answer, index) }))
-    const failed = steps[answer.done]
-    if (answer.result >= 0 || failed === undefined) return arcs
-    throw await this.#failed(answer.result, failed, arcs, (direct ? edges : [failed]).some(poisons))
-  }
-
-  /** The error of a failed arc, after asking the kernel where the device is; a poisoned device is not asked. */
-  async #failed(
-    result: number,
-    failed: Edge,
-    arcs: readonly Arc[],
-    poisoned: boolean,
-  ): Promise<VfioSystemError> {
-    const state = poisoned ? undefined : stateName(await this.#backend.calls.getState())
-    if (state !== undefined) await this.#session.reconcile(state)
-    const recovery = state === undefined || state === 'ERROR' || state === 'RESUMING' ? 'reset' : 'none'
-    const error = this.#systemError(result, 'VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE', {
-      arcs,
-      failedArc: failed,
-      state,
-      recovery,
-      remedy: `${failed.from} -> ${failed.to} failed. ${remedyForArc(result, failed, state, poisoned)}`,
-    })
-    if (poisoned) this.#poison = error
-    return error
-  }
-
-  async #askState(): Promise<StateName> {
-    const answer = await this.#backend.calls.getState()
-    const name = stateName(answer)
-    if (name !== undefined) return name
-    throw this.#systemError(answer < 0 ? answer : -errno.EPROTO, 'VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE')
+  async #drive(target: StateName, options: PathOptions, operation: string): Promise<Arc[]> {
+    const resets = this.#resets
+    const { arcs, failure } = await this.#path.drive(target, options, () => this.#checkOpen(operation))
+    if (failure === undefined) return arcs
+    // A reset that overtook the path has cleared what it left behind.
+    if (failure.poisons && resets === this.#resets) this.#poison = failure.error
+    throw failure.error
   }
 
   #checkOpen(operation: string): void {
@@ -299,7 +263,10 @@ export class Device {
 
   #checkFree(operation: string): void {
     if (this.#busy)
-      throw this.#error('ERR_VFIO_BUSY', `${operation} is refused while ${this.#busy} runs; await that first`)
+      throw this.#error(
+        'ERR_VFIO_BUSY',
+        `${operation} is refused while ${this.#busy.operation} runs; await that first`,
+      )
   }
 
   #error(
@@ -317,23 +284,4 @@ export class Device {
   ): VfioSystemError {
     return new VfioSystemError(answer, { syscall: 'ioctl', request }, { device: this.name, ...details })
   }
-}
-
-function span({ times }: ArcsAnswer, index: number): number {
-  return (times[index + 1] ?? 0) - (times[index] ?? 0)
-}
-
-function remedyForArc(result: number, failed: Edge, state: StateName | undefined, poisoned: boolean): string {
-  if (poisoned) {
-    return 'The device is half in the one state and half in the other; only reset() or close() help'
-  }
-  const now = `The device is in ${state ?? 'a state that it does not tell'}`
-  if (state === failed.to && (result === -errno.EMFILE || result === -errno.ENFILE)) {
-    return `${now}, but no fd was left for its data: raise the limit of open files, leave the state and enter it again`
-  }
-  if (state === 'RESUMING') {
-    return `${now}: it refused what was written to it, or not all was written. Only reset() abandons it`
-  }
-  if (state === 'ERROR') return `${now}: only reset() leaves it`
-  return `${now}; the arcs before it stand`
 }

@@ -28,6 +28,7 @@ export class DmaLogging {
   async start(options: { pageSize: number; ranges: readonly IovaRange[] }): Promise<{ pageSize: number }> {
     this.#check('dmaLogging.start()')
     const { pageSize, ranges } = options
+    for (const { iova, length } of ranges) checkAddresses(iova, length)
     const flat = BigUint64Array.from(ranges.flatMap(({ iova, length }) => [iova, length]))
     const answer = await this.#calls.dmaLoggingStart(pageSize, flat)
     return { pageSize: this.#checked(answer, 'VFIO_DEVICE_FEATURE_DMA_LOGGING_START') }
@@ -40,6 +41,7 @@ export class DmaLogging {
   async report(options: { iova: bigint; length: bigint; pageSize: number }): Promise<BigUint64Array> {
     this.#check('dmaLogging.report()')
     const { iova, length, pageSize } = options
+    checkAddresses(iova, length)
     const { result, bitmap } = await this.#calls.dmaLoggingReport(iova, length, pageSize)
     this.#checked(result, 'VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT')
     return bitmap
@@ -54,5 +56,13 @@ export class DmaLogging {
   #checked(answer: Answer, request: string): number {
     if (answer < 0) throw new VfioSystemError(answer, { syscall: 'ioctl', request }, { device: this.#device })
     return answer
+  }
+}
+
+/** A BigUint64Array would take a negative number for a large one. */
+function checkAddresses(iova: bigint, length: bigint): void {
+  for (const [name, value] of Object.entries({ iova, length })) {
+    if (value < 0n || value >= 2n ** 64n)
+      throw new RangeError(`${name} ${value} is no unsigned number of 64 bits`)
   }
 }

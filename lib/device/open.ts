@@ -38,5 +38,9 @@ async function backendOf(
   options: OpenOptions,
 ): Promise<DeviceBackend> {
   if (typeof target === 'string') return await openByName(target, options)
+  const given: unknown = target
+  if (typeof given !== 'object' || given === null || !('calls' in target || 'fd' in target)) {
+    throw new TypeError(`openDevice() takes a name, { fd } or a backend, not ${String(given)}`)
+  }
   return 'calls' in target ? target : await adoptFd(target)
 }

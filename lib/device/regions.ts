@@ -49,16 +49,18 @@ function makeRegion(
 ): Region {
   const { size, flags, offset: base } = info
   const name = `region ${index} of '${backend.name}'`
+  const readable = size > 0 && (flags & regionFlag.READ) !== 0
+  const writable = size > 0 && (flags & regionFlag.WRITE) !== 0
   return {
     index,
     size,
-    readable: size > 0 && (flags & regionFlag.READ) !== 0,
-    writable: size > 0 && (flags & regionFlag.WRITE) !== 0,
+    readable,
+    writable,
     ...(info.type && { type: info.type }),
     async read(offset, length, { width = 1 } = {}) {
       check(`reading ${name}`)
       checkAccess(name, size, offset, length, width)
-      if (!this.readable) throw new RangeError(`${name} cannot be read`)
+      if (!readable) throw new RangeError(`${name} cannot be read`)
       const { result, data } = await backend.calls.regionRead(base + offset, length, width)
       if (result < 0) throw new VfioSystemError(result, { syscall: 'pread' }, { device: name })
       return data
@@ -66,7 +68,7 @@ function makeRegion(
     async write(offset, data, { width = 1 } = {}) {
       check(`writing ${name}`)
       checkAccess(name, size, offset, data.length, width)
-      if (!this.writable) throw new RangeError(`${name} cannot be written`)
+      if (!writable) throw new RangeError(`${name} cannot be written`)
       const result = await backend.calls.regionWrite(base + offset, data, width)
       if (result < 0) throw new VfioSystemError(result, { syscall: 'pwrite' }, { device: name })
     },

@@ -43,7 +43,9 @@ export class ResumingStream extends Writable {
   /** The kernel has ended the session. @internal */
   async endSession(why: VfioError): Promise<void> {
     this.#over = true
-    if (!this.writableFinished) this.destroy(this.isWriting ? why : undefined)
+    // A write that is under way is told by its callback; the event is for who listens.
+    const told = this.isWriting && this.listenerCount('error') > 0
+    if (!this.writableFinished) this.destroy(told ? why : undefined)
     await this.#session.close()
   }
 

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { WriteStream, write } from 'node:fs'
-import { Socket } from 'node:net'
 import { Readable } from 'node:stream'
-import { promisify } from 'node:util'
 import type { ReadAnswer, SessionCalls } from '../backend/seam.ts'
 import { VfioError, VfioSystemError } from '../errors.ts'
 import { errno } from '../kernel/errno.ts'
+import { writerTo, type Sink } from './sink.ts'
 
 const mebibyte = 1024 * 1024
 
@@ -104,19 +102,21 @@ export class SavingStream extends Readable {
 
   /**
    * Writes everything up to the next pause into `sink`, at the sink's pace. Takes only sinks that have consumed the
-   * bytes when they call back: a socket, a TLS socket, a file stream or an fd. For anything else use `pipeline`.
+   * bytes when they call back: a socket, a TLS socket, a file stream or an fd. For anything else use `pipeline`. When the
+   * sink fails, the chunk that it failed on is lost; the stream can be read on.
    */
-  async copyTo(
-    sink: Socket | WriteStream | number,
-    options: { until?: Pause } = {},
-  ): Promise<{ bytes: number; pause: Pause }> {
+  async copyTo(sink: Sink, options: { until?: Pause } = {}): Promise<{ bytes: number; pause: Pause }> {
     const put = writerTo(sink)
     const chunks = this.chunks(options)
-    for (let bytes = 0; ;) {
-      const { done, value } = await chunks.next()
-      if (done) return { bytes, pause: value }
-      await put(value)
-      bytes += value.length
+    try {
+      for (let bytes = 0; ;) {
+        const { done, value } = await chunks.next()
+        if (done) return { bytes, pause: value }
+        await put(value)
+        bytes += value.length
+      }
+    } finally {
+      await chunks.return('idle')
     }
   }
 
@@ -124,10 +124,11 @@ export class SavingStream extends Readable {
    * The device tells that there may be something to read again: after a SET, or after precopy info that announced bytes.
    * @internal
    */
-  nudge(news: { announced?: boolean; stopCopyArc?: number | undefined } = {}): void {
+  nudge(news: { announced?: boolean; leaving?: boolean; stopCopyArc?: number | undefined } = {}): void {
     this.#nudges++
     this.#dry = false
     this.#announced = news.announced ?? false
+    this.#leaving = news.leaving ?? this.#leaving
     this.#stopCopyArc = news.stopCopyArc ?? this.#stopCopyArc
     this.#pump()
   }
@@ -135,12 +136,6 @@ export class SavingStream extends Readable {
   /** The device is about to leave the saving group: ENODEV from now on is the answer to that. @internal */
   leave(): void {
     this.#leaving = true
-  }
-
-  /** It has not left after all. @internal */
-  stay(): void {
-    this.#leaving = false
-    this.nudge()
   }
 
   /** The kernel has ended the session. @internal */
@@ -200,8 +195,14 @@ export class SavingStream extends Readable {
       if (this.#dry) this.#wake()
       else this.#pump()
     } else if (!(this.#leaving && result === -errno.ENODEV)) {
-      this.destroy(this.#failure(result))
+      this.#fail(this.#failure(result))
     }
+  }
+
+  /** A failure of reading ahead, while nobody reads, waits for somebody who does: as an event it would end the process. */
+  #fail(failure: VfioSystemError): void {
+    if (this.#isBeingRead() || this.listenerCount('error') > 0) this.destroy(failure)
+    else this.once('newListener', () => queueMicrotask(() => this.destroy(failure)))
   }
 
   #failure(result: number): VfioSystemError {
@@ -251,26 +252,3 @@ export class SavingStream extends Readable {
 
 /** Who waits for a pause or a chunk is told of a failure by the rejection, not by the event. */
 const toldByRejection = (): void => undefined
-
-const fsWrite = promisify(write)
-
-function writerTo(sink: unknown): (chunk: Buffer) => Promise<void> {
-  if (typeof sink === 'number') return async chunk => await writeAll(sink, chunk)
-  if (!(sink instanceof Socket || sink instanceof WriteStream)) {
-    throw new TypeError(
-      'copyTo() takes a net.Socket, a tls.TLSSocket, an fs.WriteStream or an fd; for any other stream use pipeline()',
-    )
-  }
-  return async chunk => {
-    await new Promise<void>((resolve, reject) => {
-      sink.write(chunk, error => (error ? reject(error) : resolve()))
-    })
-  }
-}
-
-async function writeAll(fd: number, chunk: Buffer): Promise<void> {
-  for (let at = 0; at < chunk.length;) {
-    const { bytesWritten } = await fsWrite(fd, chunk, at, chunk.length - at, null)
-    at += bytesWritten
-  }
-}

@@ -47,7 +47,7 @@ export class DeviceSession {
   }
 
   /** The kernel made `edges`; the session becomes what the kernel's is after them. */
-  async after(edges: readonly Edge[], answer: ArcsAnswer): Promise<void> {
+  async after(edges: readonly Edge[], answer: ArcsAnswer, poisoned = false): Promise<void> {
     for (const edge of edges) {
       if (endsSession(edge)) await this.end(`setState() led it from ${edge.from} to ${edge.to}`)
       if (opensSession(edge) && answer.session !== undefined) {
@@ -55,9 +55,11 @@ export class DeviceSession {
         this.#stream = new Stream(answer.session, this.#device)
       }
     }
+    // Whatever the driver would still answer is no part of a state.
+    if (poisoned) await this.end('an arc failed half-way, and only reset() or close() help')
     if (!(this.#stream instanceof SavingStream)) return
-    if (answer.result < 0) this.#stream.stay()
-    this.#stream.nudge({ stopCopyArc: edges.at(-1)?.to === 'STOP_COPY' ? answer.arc : undefined })
+    const stopCopyArc = edges.at(-1)?.to === 'STOP_COPY' ? answer.arc : undefined
+    this.#stream.nudge({ leaving: false, stopCopyArc })
   }
 
   /** A session that the kernel's state no longer has was ended by a reset or by another holder of the device. */

@@ -71,5 +71,6 @@ describe('copyTo()', () => {
     await feeding
     await file.close()
     assert.equal(device.savingStream.destroyed, false)
+    assert.equal(device.savingStream.listenerCount('readable'), 0)
   })
 })

@@ -36,6 +36,12 @@ describe('opening', () => {
     assert.deepEqual(script.log, [])
   })
 
+  it('refuses what is no device, by name', async () => {
+    for (const wrong of [7, undefined, null, {}]) {
+      await assert.rejects(openDevice(wrong as never), { name: 'TypeError', message: /openDevice\(\) takes/ })
+    }
+  })
+
   it('closes the device when its signal has fired', async () => {
     const script = new ScriptedDevice()
     const controller = new AbortController()
@@ -143,6 +149,19 @@ describe('setState', () => {
     await device.setState('RUNNING')
   })
 
+  it('does not take a state for entered well whose data_fd it could not take over', async () => {
+    const script = new ScriptedDevice()
+    const device = await opened(script)
+    script.loseSession = true
+    await assert.rejects(device.setState('PRE_COPY'), {
+      code: 'EMFILE',
+      arcs: [{ from: 'RUNNING', to: 'PRE_COPY', ms: 2 }],
+      failedArc: { from: 'RUNNING', to: 'PRE_COPY' },
+      state: 'PRE_COPY',
+      recovery: 'none',
+    })
+  })
+
   it('says reset when RESUMING cannot be left', async () => {
     const script = new ScriptedDevice()
     const device = await opened(script)
@@ -215,6 +234,48 @@ describe('reset and close', () => {
     await driving
   })
 
+  it('let a reset that overtook a failing path have the last word', async () => {
+    const script = new ScriptedDevice()
+    const device = await opened(script)
+    await device.setState('PRE_COPY')
+    const { promise, open } = gate<undefined>()
+    script.hold = () => promise
+    script.failures.set(2, EIO)
+    const driving = device.setState('RUNNING')
+    await device.reset()
+    open(undefined)
+    await assert.rejects(driving, { code: 'EIO' })
+    assert.equal(await device.state(), 'RUNNING')
+  })
+
+  it('let a path end before the device is closed', async () => {
+    const script = new ScriptedDevice()
+    const device = await opened(script)
+    const { promise, open } = gate<undefined>()
+    const begun = gate<undefined>()
+    script.hold = () => {
+      begun.open(undefined)
+      return promise
+    }
+    const driving = device.setState('PRE_COPY')
+    await begun.promise
+    const closing = device.close()
+    open(undefined)
+    await Promise.all([driving, closing])
+    assert.deepEqual(script.log, ['GET', 'SET 6', 'close'])
+    assert.equal(script.session.closed, true)
+  })
+
+  it('keep a path from beginning on a device that is being closed', async () => {
+    const script = new ScriptedDevice()
+    const device = await opened(script)
+    const driving = device.setState('PRE_COPY')
+    const closing = device.close()
+    await assert.rejects(driving, { code: 'ERR_VFIO_CLOSED' })
+    await closing
+    assert.deepEqual(script.log, ['GET', 'close'])
+  })
+
   it('close once, and refuse everything afterwards', async () => {
     const script = new ScriptedDevice()
     const device = await opened(script)
@@ -272,6 +333,18 @@ describe('DMA logging', () => {
     const ranges = [{ iova: 0x1000n, length: 0x2000n }]
     assert.deepEqual(await device.dmaLogging.start({ pageSize: 4096, ranges }), { pageSize: 4096 })
     assert.deepEqual(script.log, ['LOG_START 4096 4096 8192'])
+  })
+
+  it('refuses what is no unsigned number of 64 bits', async () => {
+    const script = new ScriptedDevice()
+    const device = await opened(script)
+    const ranges = [{ iova: -4096n, length: 4096n }]
+    await assert.rejects(device.dmaLogging.start({ pageSize: 4096, ranges }), RangeError)
+    await assert.rejects(
+      device.dmaLogging.report({ iova: 2n ** 64n, length: 1n, pageSize: 4096 }),
+      RangeError,
+    )
+    assert.deepEqual(script.log, [])
   })
 
   it('is refused on a device that does not log', async () => {

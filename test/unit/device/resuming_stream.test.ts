@@ -95,4 +95,14 @@ describe('the resuming stream', () => {
     assert.equal(error.code, 'EINVAL', 'the first failure is the one that is told')
     assert.equal(stream.bytesWritten, 2)
   })
+
+  it('does not end the process when a reset overtakes a write that nobody listens for', async () => {
+    const { script, device } = await resuming()
+    const { promise, open } = gate<number>()
+    script.session.writeAnswer = () => promise
+    const told = new Promise(resolve => device.resumingStream.write('ab', resolve))
+    await device.reset()
+    open(-19)
+    assert.equal(((await told) as NodeJS.ErrnoException).code, 'ENODEV')
+  })
 })

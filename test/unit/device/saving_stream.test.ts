@@ -121,6 +121,30 @@ describe('the saving stream', () => {
   })
 })
 
+describe('a failure of reading ahead while nobody reads', () => {
+  it('waits for the next reader instead of ending the process', async () => {
+    const { script, device, stream } = await saving('PRE_COPY')
+    const first = stream.chunks({ until: 'idle' }).next()
+    ;(await script.session.nextRead()).answer(ENOMSG, script.arc)
+    await first
+    script.session.info = { result: 0, initialBytes: 0, dirtyBytes: 4, flags: 0 }
+    await device.precopyInfo()
+    ;(await script.session.nextRead()).answer(ENODEV, script.arc)
+    await new Promise(resolve => setImmediate(resolve))
+    assert.equal(stream.errored, null)
+    await assert.rejects(stream.chunks({ until: 'idle' }).next(), { code: 'ENODEV' })
+  })
+
+  it('is given to a consumer that listens', async () => {
+    const { script, stream } = await saving('PRE_COPY')
+    stream.read()
+    ;(await script.session.nextRead()).answer(-5, script.arc)
+    await new Promise(resolve => setImmediate(resolve))
+    const failure = once(stream, 'error')
+    assert.equal(((await failure) as [NodeJS.ErrnoException])[0].code, 'EIO')
+  })
+})
+
 describe('a session that our own setState ends', () => {
   it('closes a stream that nobody reads without an error', async () => {
     const { device, stream } = await saving('PRE_COPY')
@@ -157,13 +181,30 @@ describe('a session that our own setState ends', () => {
     assert.equal(taken.text(), 'abc')
   })
 
-  it('goes on when the SET fails before it leaves', async () => {
+  it('is over, and is not read any more, when the SET that leaves it fails: the device is poisoned', async () => {
     const { script, device, stream } = await saving('STOP_COPY')
     collect(stream)
-    stream.on('error', () => undefined)
+    const failure = once(stream, 'error')
     script.failures.set(1, -5)
     await assert.rejects(device.setState('RUNNING'), { code: 'EIO' })
-    assert.equal(script.session.closed, false)
+    assert.equal(((await failure) as [NodeJS.ErrnoException])[0].code, 'ERR_VFIO_SESSION_ENDED')
+    assert.equal(script.session.closed, true)
+  })
+
+  it('goes on when a later arc of the way to it fails: PRE_COPY_P2P -> PRE_COPY', async () => {
+    const { script, device, stream } = await saving('PRE_COPY')
+    const taken = collect(stream)
+    await device.setState('PRE_COPY_P2P')
+    script.failures.set(6, -5)
+    await assert.rejects(device.setState('PRE_COPY'), {
+      code: 'EIO',
+      state: 'PRE_COPY_P2P',
+      recovery: 'none',
+    })
+    ;(await script.session.nextRead()).answer(2, script.arc, 'ab')
+    ;(await script.session.nextRead()).answer(ENOMSG, script.arc)
+    assert.equal(await stream.idle(), 'idle')
+    assert.equal(taken.text(), 'ab')
   })
 
   it('fails a stream that is read when another process has moved the device on', async () => {

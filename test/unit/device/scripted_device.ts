@@ -105,6 +105,8 @@ export class ScriptedDevice implements DeviceBackend {
   hold: (() => Promise<void>) | undefined
   /** Told of each session when it opens, before anybody uses it. */
   onSession: ((session: ScriptedSession) => void) | undefined
+  /** The next session cannot be taken over: the process is out of fds. */
+  loseSession = false
   resetAnswer = 0
   logs = true
 
@@ -131,6 +133,10 @@ export class ScriptedDevice implements DeviceBackend {
         return this.#arcs(failure, done, states.length, session)
       }
       const opens = to === numbers.RESUMING || (saving.includes(to) && !saving.includes(this.state))
+      if (opens && this.loseSession) {
+        this.state = to
+        return this.#arcs(-24, ++done, states.length)
+      }
       if (opens) {
         this.sessions.push((session = new ScriptedSession(this.log)))
         this.onSession?.(session)

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+import { throwIfAborted } from '../abort.ts'
+import type { ArcsAnswer, DeviceBackend } from '../backend/seam.ts'
+import { VfioSystemError, type Arc } from '../errors.ts'
+import { errno } from '../kernel/errno.ts'
+import type { Capabilities } from '../kernel/feature.ts'
+import { stateName, stateNumber, type StateName } from '../kernel/state.ts'
+import type { DeviceSession } from './session.ts'
+import { edgesOf, opensSession, planPath, poisons, type Edge } from './transition.ts'
+
+const request = 'VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE'
+
+/** How a path is driven. */
+export interface PathOptions {
+  /** Honoured before the first arc, not between. */
+  readonly signal?: AbortSignal
+  /** Gives the whole path to the kernel in one SET. */
+  readonly direct?: boolean
+}
+
+/** What a path came to. @internal */
+export interface PathOutcome {
+  readonly arcs: Arc[]
+  readonly failure?: { readonly error: VfioSystemError; readonly poisons: boolean }
+}
+
+/** The state that the kernel answers. @internal */
+export async function askState({ calls, name }: DeviceBackend): Promise<StateName> {
+  const answer = await calls.getState()
+  const state = stateName(answer)
+  if (state !== undefined) return state
+  throw new VfioSystemError(
+    answer < 0 ? answer : -errno.EPROTO,
+    { syscall: 'ioctl', request },
+    { device: name },
+  )
+}
+
+/** Drives a device along the kernel's table, and keeps its session in step. @internal */
+export class PathDriver {
+  readonly #backend: DeviceBackend
+  readonly #capabilities: Capabilities
+  readonly #session: DeviceSession
+
+  constructor(backend: DeviceBackend, capabilities: Capabilities, session: DeviceSession) {
+    this.#backend = backend
+    this.#capabilities = capabilities
+    this.#session = session
+  }
+
+  /** `checkOpen` is called when the state is known, before anything is touched. */
+  async drive(target: StateName, options: PathOptions, checkOpen: () => void): Promise<PathOutcome> {
+    const { name, calls } = this.#backend
+    const from = await askState(this.#backend)
+    checkOpen()
+    await this.#session.reconcile(from)
+    const edges = edgesOf(from, planPath(from, target, this.#capabilities, name))
+    this.#session.checkPath(edges)
+    throwIfAborted(options.signal)
+    if (edges.length === 0) return { arcs: [] }
+
+    this.#session.before(edges)
+    const steps: Edge[] = options.direct ? [{ from, to: target }] : edges
+    const answer = await calls.setStates(steps.map(({ to }) => stateNumber(to)))
+    const made = options.direct && answer.result >= 0 ? edges : steps.slice(0, answer.done)
+    const arcs = steps.slice(0, answer.done).map((edge, index) => ({ ...edge, ms: span(answer, index) }))
+    const failed = failedEdge(steps, answer)
+    if (failed === undefined) {
+      await this.#session.after(made, answer)
+      return { arcs }
+    }
+    const spoilt = (options.direct ? edges : [failed]).some(poisons)
+    await this.#session.after(made, answer, spoilt)
+    return {
+      arcs,
+      failure: { error: await this.#explain(answer.result, failed, arcs, spoilt), poisons: spoilt },
+    }
+  }
+
+  /** The error of a failed arc, after asking the kernel where the device is; a poisoned device is not asked. */
+  async #explain(
+    result: number,
+    failed: Edge,
+    arcs: readonly Arc[],
+    poisoned: boolean,
+  ): Promise<VfioSystemError> {
+    const { name, calls } = this.#backend
+    const state = poisoned ? undefined : stateName(await calls.getState())
+    if (state !== undefined) await this.#session.reconcile(state)
+    const stuck = state === undefined || state === 'ERROR' || state === 'RESUMING'
+    return new VfioSystemError(
+      result,
+      { syscall: 'ioctl', request },
+      {
+        device: name,
+        arcs,
+        failedArc: { from: failed.from, to: failed.to },
+        state,
+        recovery: stuck ? 'reset' : 'none',
+        remedy: `${failed.from} -> ${failed.to} failed. ${remedyFor(failed, state, poisoned)}`,
+      },
+    )
+  }
+}
+
+/** The edge that failed: one whose SET did, or one that was made but whose session could not be taken over. */
+function failedEdge(steps: readonly Edge[], { result, done, session }: ArcsAnswer): Edge | undefined {
+  if (result >= 0) return undefined
+  const last = steps[done - 1]
+  return last !== undefined && opensSession(last) && session === undefined ? last : steps[done]
+}
+
+function span({ times }: ArcsAnswer, index: number): number {
+  return (times[index + 1] ?? 0) - (times[index] ?? 0)
+}
+
+function remedyFor(failed: Edge, state: StateName | undefined, poisoned: boolean): string {
+  if (poisoned) {
+    return 'The device is half in the one state and half in the other; only reset() or close() help'
+  }
+  const now = `The device is in ${state ?? 'a state that it does not tell'}`
+  // The state is there and its data_fd is not: EMFILE, ENFILE, or no memory or thread for it.
+  if (state === failed.to && opensSession(failed)) {
+    return `${now}, but this process could not take over its data: raise its limits, leave the state and enter it again`
+  }
+  if (state === 'RESUMING') {
+    return `${now}: it refused what was written to it, or not all was written. Only reset() abandons it`
+  }
+  if (state === 'ERROR') return `${now}: only reset() leaves it`
+  return `${now}; the arcs before it stand`
+}
