@@ -11,8 +11,8 @@ const interruption = new Interruption(process, exit => {
   process.exit(exit)
 })
 
-// A reader that goes away is told of by the write that fails.
-process.stdout.on('error', () => undefined)
+// A reader that goes away must not end a command that has a device in hand. Where it matters, the write tells of it.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
 
 let reads = false
 

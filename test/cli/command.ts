@@ -9,7 +9,7 @@ import { run } from '#lib/cli/run.js'
 import { failure } from '#lib/cli/schemas/failure.js'
 import { Captured } from '../unit/cli/streams.js'
 
-const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
+export const main: string = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
 
 export interface Ending {
   readonly exit: number | null
