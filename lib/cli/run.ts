@@ -43,9 +43,9 @@ function asVerb(word: string, index: number): string {
   return index === 0 && (word === '--version' || word === '-V') ? 'version' : word
 }
 
-/** Everything behind the program's name after --exec is the program's. */
+/** Everything behind the program's name after --exec, or `--exec=`, is the program's. */
 function splitExec(words: readonly string[]): { own: string[]; execArguments: string[] } {
-  const at = words.indexOf('--exec')
-  const end = at < 0 ? words.length : at + 2
+  const at = words.findIndex(word => word === '--exec' || word.startsWith('--exec='))
+  const end = at < 0 ? words.length : words[at] === '--exec' ? at + 2 : at + 1
   return { own: words.slice(0, end), execArguments: words.slice(end) }
 }

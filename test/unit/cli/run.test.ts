@@ -27,11 +27,13 @@ describe('run', () => {
   })
 
   it('leaves everything behind --exec to the program', async () => {
-    const io = capturedIo()
-    const exit = await run(argv('move', 'fd:987', 'fd:988', '--exec', 'sh', '--json', '--release'), io)
-    assert.equal(exit, 3)
-    assert.equal(io.stdout.text, '')
-    assert.match(io.stderr.text, /fd 987 is no VFIO device/)
+    for (const exec of [['--exec', 'sh'], ['--exec=sh']]) {
+      const io = capturedIo()
+      const exit = await run(argv('move', 'fd:987', 'fd:988', ...exec, '--json', '--release', '--exec=x'), io)
+      assert.equal(exit, 3, io.stderr.text)
+      assert.equal(io.stdout.text, '')
+      assert.match(io.stderr.text, /fd 987 is no VFIO device/)
+    }
   })
 
   it('indents JSON for a person, and gives a program one line', async () => {
