@@ -22,7 +22,13 @@ export async function list(
 const head = ['DEVICE', 'DRIVER', 'GROUP', 'NODE', 'NUMA', 'MIGRATES']
 
 function row(device: HostDeviceOutput): string[] {
-  const { name, driver = '-', iommuGroup = '-', cdev, groupNode, numaNode } = device
-  const numa = numaNode === undefined || numaNode < 0 ? '-' : String(numaNode)
-  return [name, driver, String(iommuGroup), cdev ?? groupNode ?? '-', numa, migratableText(device)]
+  const { name, driver = '-', iommuGroup = '-', cdev, groupNode, numaNode = '-' } = device
+  return [
+    name,
+    driver,
+    String(iommuGroup),
+    cdev ?? groupNode ?? '-',
+    String(numaNode),
+    migratableText(device),
+  ]
 }

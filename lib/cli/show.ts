@@ -7,6 +7,7 @@ import {
   whyNotMigratable,
   type HostDevice,
 } from '../index.ts'
+import { errno } from '../kernel/errno.ts'
 import type { Context } from './context.ts'
 import { lentFd } from './hand.ts'
 import { hostDeviceOutput, migratableText } from './migratable.ts'
@@ -39,9 +40,9 @@ async function factsOf(name: string): Promise<HostDevice> {
 }
 
 async function remedyFor(device: HostDevice): Promise<string> {
-  const notOffered = -25 // ENOTTY, what a driver without migration answers
   const kernel = await kernelFacts()
-  return whyNotMigratable({ name: device.name, device, answer: notOffered, kernel }).remedy
+  // What a driver without migration answers.
+  return whyNotMigratable({ name: device.name, device, answer: -errno.ENOTTY, kernel }).remedy
 }
 
 function rows(device: HostDeviceOutput, remedy: string | undefined): [string, string | undefined][] {
@@ -55,7 +56,7 @@ function rows(device: HostDeviceOutput, remedy: string | undefined): [string, st
     ['IOMMU group', device.iommuGroup?.toString()],
     ['group node', noiommu ? `${groupNode} (no IOMMU behind it)` : groupNode],
     ['cdev', device.cdev],
-    ['NUMA node', numaNode === undefined || numaNode < 0 ? undefined : String(numaNode)],
+    ['NUMA node', numaNode?.toString()],
     ['sysfs', device.sysfsPath],
     ['migrates', migratableText(device)],
     ['remedy', remedy],
