@@ -11,7 +11,7 @@ export interface Io {
   readonly stdin: Readable
   /** Ends the command early; it puts its devices back first. */
   readonly signal?: AbortSignal
-  /** Gives SIGINT and SIGTERM to a listener until the returned function is called. */
+  /** Gives SIGINT, SIGTERM and SIGHUP to a listener until the returned function is called. */
   readonly divertSignals?: (listener: (name: NodeJS.Signals) => void) => () => void
   /** What would be left behind if the command died now: a sentence for each device in hand. */
   readonly inHand?: Set<string>

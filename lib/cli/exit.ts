@@ -17,6 +17,7 @@ export const exitCodes = {
   /** Failed, and a device is in another state than it began in, or does not tell: act now. */
   left: 4,
   timeout: 124,
+  hungUp: 129,
   interrupted: 130,
   terminated: 143,
 } as const

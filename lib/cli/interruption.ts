@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 import { exitCodes } from './exit.ts'
 
+/** SIGHUP: the terminal, or the ssh session, that the command was started from has gone. */
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+type SignalName = (typeof signals)[number]
+
 /** What may end a command early. */
-export type Interrupter = 'SIGINT' | 'SIGTERM' | 'timeout'
+export type Interrupter = SignalName | 'timeout'
 
 const exits: Readonly<Record<Interrupter, number>> = {
+  SIGHUP: exitCodes.hungUp,
   SIGINT: exitCodes.interrupted,
   SIGTERM: exitCodes.terminated,
   timeout: exitCodes.timeout,
@@ -50,7 +56,7 @@ export interface SignalSource {
 }
 
 /**
- * SIGINT and SIGTERM of a command. The first aborts its signal, so that it puts its devices back; for the second there
+ * SIGINT, SIGTERM and SIGHUP of a command. The first aborts its signal, so that it puts its devices back; for the second there
  * is no more to wait for. While they are diverted they are somebody else's.
  */
 export class Interruption {
@@ -60,7 +66,7 @@ export class Interruption {
 
   constructor(source: SignalSource, onSecond: (exit: number) => void) {
     this.#onSecond = onSecond
-    for (const name of ['SIGINT', 'SIGTERM'] as const) source.on(name, () => this.#take(name))
+    for (const name of signals) source.on(name, () => this.#take(name))
   }
 
   get signal(): AbortSignal {
@@ -75,7 +81,7 @@ export class Interruption {
     }
   }
 
-  #take(name: 'SIGINT' | 'SIGTERM'): void {
+  #take(name: SignalName): void {
     if (this.#diverted) this.#diverted(name)
     else if (this.signal.aborted) this.#onSecond(exits[name])
     else this.#controller.abort(new Interrupted(name))

@@ -45,7 +45,7 @@ function held(context: Context): Keeping {
   return {
     kind: 'stay',
     words: (name, hand) =>
-      `'${name}' is held here. SIGINT (Ctrl-C) or SIGTERM ends this: then ${hand.fateAtClose}.`,
+      `'${name}' is held here. SIGINT (Ctrl-C), SIGTERM or SIGHUP ends this: then ${hand.fateAtClose}.`,
     keep: async () => {
       await fired(context.signal)
       context.say('Closing it.')

@@ -36,7 +36,7 @@ const opening = [
 ]
 
 const keeping = [
-  new Option('--stay', 'hold the running device until SIGINT or SIGTERM (default on a terminal)'),
+  new Option('--stay', 'hold the running device until SIGINT, SIGTERM or SIGHUP (default on a terminal)'),
   new Option('--release', 'let go of the running device: what was restored is dropped'),
   new Option(
     '--exec <program>',
@@ -147,7 +147,7 @@ export function makeProgram(context: Context, onExit: (code: number) => void): C
     })
     .addHelpText(
       'after',
-      '\nExit codes: 0 done; 1 failed, devices as before; 2 usage; 3 unable; 4 failed, a device is left\n  otherwise: act now; 124 timeout, 130 SIGINT, 143 SIGTERM, devices as before.',
+      '\nExit codes: 0 done; 1 failed, devices as before; 2 usage; 3 unable; 4 failed, a device is left\n  otherwise: act now; 124 timeout, 129 SIGHUP, 130 SIGINT, 143 SIGTERM,\n  devices as before.',
     )
   for (const [name, verb] of Object.entries(table)) addVerb(program, name, verb, context, onExit)
   return program

@@ -20,6 +20,14 @@ describe('Interruption', () => {
     assert.deepEqual(seconds, [143])
   })
 
+  it('takes a hangup for a signal like the others: a session that drops leaves no device half moved', () => {
+    const { source, interruption, seconds } = signals()
+    source.emit('SIGHUP')
+    assert.equal((interruption.signal.reason as Interrupted).by, 'SIGHUP')
+    source.emit('SIGHUP')
+    assert.deepEqual(seconds, [129])
+  })
+
   it('gives signals away while they are diverted', () => {
     const { source, interruption, seconds } = signals()
     const taken: string[] = []
@@ -36,10 +44,11 @@ describe('Interruption', () => {
 })
 
 describe('interruptedExit', () => {
-  it('knows 130, 143 and 124, behind other errors too', () => {
+  it('knows 130, 143, 129 and 124, behind other errors too', () => {
     const others = [new Error('first')]
     assert.equal(interruptedExit([...others, new Interrupted('SIGINT')]), 130)
     assert.equal(interruptedExit([...others, new Interrupted('SIGTERM')]), 143)
+    assert.equal(interruptedExit([...others, new Interrupted('SIGHUP')]), 129)
     assert.equal(interruptedExit([...others, new Interrupted('timeout')]), 124)
   })
 
