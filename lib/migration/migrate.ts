@@ -5,7 +5,7 @@ import { throwIfAborted } from '../abort.ts'
 import { VfioError, type Arc } from '../errors.ts'
 import type { StateName } from '../kernel/state.ts'
 import { MigrationError, type MigrationReport } from './report.ts'
-import { saveState, type Phase, type Saved } from './saving.ts'
+import { saveState, savingBegins, type Phase, type Saved } from './saving.ts'
 import { Side } from './side.ts'
 
 /** What happens, as it happens. */
@@ -21,21 +21,25 @@ export interface MigrateOptions {
   readonly to: Device
   /** Honoured until the destination is told to run; the source runs again then. */
   readonly signal?: AbortSignal
+  /** What it throws ends the migration as long as that can be undone. */
   readonly onProgress?: (progress: MigrationProgress) => void
 }
 
 /**
  * Moves the state of one device into another on this host: PRE_COPY where the source has it, until its initial bytes
  * are loaded; STOP_COPY; load; the destination's RESUMING -> STOP as its word that it is complete; then it runs, and
- * the source stops.
+ * the source stops. Once the destination runs the migration has happened: should the source not stop then, its report
+ * says so.
  *
- * @throws MigrationError that says where both devices are. Unless the destination may have run, the source is back in the
- * state that it was in; the destination is left in RESUMING, which only a reset or its close leaves.
+ * @throws VfioError ERR_VFIO_REFUSED for two devices that cannot be a pair, with both as they were.
+ * @throws MigrationError that says where both devices are. Unless the destination may have run, the source is back in
+ * the state that it was in; the destination is left in RESUMING, which only a reset or its close leaves.
  */
 export async function migrate(options: MigrateOptions): Promise<MigrationReport> {
   const { from, to, signal } = options
-  checkPair(from, to)
   throwIfAborted(signal)
+  checkPair(from, to)
+  await checkStates(from, to)
   const migration = new Migration(options)
   try {
     return await migration.run(signal)
@@ -44,15 +48,29 @@ export async function migrate(options: MigrateOptions): Promise<MigrationReport>
   }
 }
 
+function refused(text: string): VfioError {
+  return new VfioError('ERR_VFIO_REFUSED', text)
+}
+
 function checkPair(from: Device, to: Device): void {
   if (from === to || from.name === to.name) {
-    throw new VfioError('ERR_VFIO_REFUSED', `'${from.name}' cannot be moved into itself: name two devices`)
+    throw refused(`'${from.name}' cannot be moved into itself: name two devices`)
   }
   if (from.driver !== undefined && to.driver !== undefined && from.driver !== to.driver) {
-    throw new VfioError(
-      'ERR_VFIO_REFUSED',
+    throw refused(
       `'${from.name}' is driven by ${from.driver}, '${to.name}' by ${to.driver}: a state only fits the driver that made it`,
     )
+  }
+}
+
+const freeStates: ReadonlySet<StateName> = new Set(['STOP', 'RUNNING', 'RUNNING_P2P'])
+
+/** Neither may be in the middle of something; asked before anything is touched. */
+async function checkStates(from: Device, to: Device): Promise<void> {
+  savingBegins(await from.state(), from)
+  const state = await to.state()
+  if (!freeStates.has(state)) {
+    throw refused(`'${to.name}' is in ${state}: somebody else saves or loads it, or it has failed`)
   }
 }
 
@@ -61,27 +79,28 @@ class Migration {
   readonly #destination: Side
   readonly #now: () => number
   readonly #onProgress: (progress: MigrationProgress) => void
-  #before: StateName | undefined
+  #thrown: { readonly error: unknown } | undefined
+  #before: { readonly source: StateName; readonly destination: StateName } | undefined
 
   constructor({ from, to, onProgress = () => undefined }: MigrateOptions) {
-    this.#source = new Side(from, arcs => onProgress({ side: 'source', arcs }))
-    this.#destination = new Side(to, arcs => onProgress({ side: 'destination', arcs }))
+    this.#source = new Side(from, arcs => this.#tell({ side: 'source', arcs }))
+    this.#destination = new Side(to, arcs => this.#tell({ side: 'destination', arcs }))
     this.#now = () => from.clock.now()
     this.#onProgress = onProgress
   }
 
   async run(signal: AbortSignal | undefined): Promise<MigrationReport> {
-    this.#before = await this.#source.device.state()
     const begun = this.#now()
-    await this.#destination.go('RESUMING', signal && { signal })
+    await this.#prepare(signal)
     const { stoppedAt, ...saved } = await this.#copy(signal)
-    await this.#complete(saved.bytes)
+    await this.#complete()
     throwIfAborted(signal)
+    this.#throwThrown()
     await this.#destination.go('RUNNING')
     const running = this.#now()
-    await this.#source.go('STOP')
+    const error = await this.#source.go('STOP').catch((error: unknown) => error as Error)
     return {
-      source: await this.#source.report(),
+      source: await this.#source.report(error ?? undefined),
       destination: await this.#destination.report(),
       ...saved,
       downtimeMs: running - stoppedAt,
@@ -90,14 +109,53 @@ class Migration {
   }
 
   /**
-   * Puts the source back into the state that it was in, unless the destination may have run: two devices with one state
-   * would be worse than none. The first error is the one that is told.
+   * Puts both sides back as far as that can be: the source into the state that it was in, unless the destination may
+   * have run (two devices with one state would be worse than none); the destination while nothing is loaded into it.
+   * The first error is the one that is told.
    */
-  async rollBack(error: unknown): Promise<MigrationError> {
-    if (!this.#destination.mayHaveRun && this.#before !== undefined && this.#source.hasMoved) {
-      await this.#source.go(this.#before).catch(() => undefined)
+  async rollBack(error: unknown): Promise<Error> {
+    const before = this.#before
+    if (before && !this.#destination.mayHaveRun && this.#source.hasMoved) {
+      await this.#source.go(before.source).catch(() => undefined)
     }
-    return new MigrationError(error, await this.#source.report(), await this.#destination.report())
+    if (before && this.#destination.hasMoved && !this.#destination.wasResumed) {
+      await this.#destination.go(before.destination).catch(() => undefined)
+    }
+    const [source, destination] = [await this.#source.report(), await this.#destination.report()]
+    const asBefore = !this.#source.hasMoved && destination.state === before?.destination
+    if (asBefore && error instanceof VfioError && error.code === 'ERR_VFIO_REFUSED') return error
+    return new MigrationError(error, source, destination)
+  }
+
+  /** What the callback throws ends the migration where it can be undone, not between two arcs. */
+  #tell(progress: MigrationProgress): void {
+    try {
+      this.#onProgress(progress)
+    } catch (error) {
+      this.#thrown ??= { error }
+    }
+  }
+
+  #throwThrown(): void {
+    if (this.#thrown) throw this.#thrown.error
+  }
+
+  /**
+   * Two fds may be of one device without telling. Stopping the destination shows it, and can be undone; RESUMING would
+   * give up what the device holds.
+   */
+  async #prepare(signal: AbortSignal | undefined): Promise<void> {
+    const { device } = this.#source
+    const source = await device.state()
+    this.#before = { source, destination: await this.#destination.device.state() }
+    const options = signal && { signal }
+    await this.#destination.go('STOP', options)
+    if ((await device.state()) !== source) {
+      throw refused(
+        `'${device.name}' stopped together with '${this.#destination.device.name}': they are one device, or another process drives it`,
+      )
+    }
+    await this.#destination.go('RESUMING', options)
   }
 
   /** Every chunk is loaded when its write calls back: the next one is not read before. */
@@ -109,18 +167,19 @@ class Migration {
       await new Promise<void>((resolve, reject) => {
         sink.write(chunk, error => (error ? reject(error) : resolve()))
       })
-      this.#onProgress({ phase, bytes: sink.bytesWritten })
+      this.#tell({ phase, bytes: sink.bytesWritten })
+      this.#throwThrown()
     }
     return await saveState(this.#source, load, signal)
   }
 
   /** The destination has everything, and says so by leaving RESUMING. */
-  async #complete(bytes: number): Promise<void> {
+  async #complete(): Promise<void> {
     const sink = this.#destination.device.resumingStream
     sink.end()
     await finished(sink)
     const given = this.#source.device.savingStream.bytesRead
-    if (bytes === 0 || sink.bytesWritten !== given) {
+    if (sink.bytesWritten !== given) {
       const text = `the source gave ${given} bytes and the destination took ${sink.bytesWritten}`
       throw new VfioError('ERR_VFIO_INCOMPLETE', text)
     }

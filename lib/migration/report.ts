@@ -11,6 +11,8 @@ export interface SideReport {
   readonly state: StateName | undefined
   /** What the device needs now. */
   readonly recovery: Recovery
+  /** Why the source is not in STOP, after a migration that happened all the same. */
+  readonly error?: Error
 }
 
 /** What a migration did. Times in ms on the source's clock. */
@@ -29,7 +31,7 @@ export interface MigrationReport {
   readonly totalMs: number
 }
 
-/** A migration that did not happen. `cause` is the first failure; the sides say where each device was left. */
+/** A migration that did not happen, or whose destination may have run but does not. `cause` is the first failure; the sides say where each device was left. */
 export class MigrationError extends VfioError {
   readonly source: SideReport
   readonly destination: SideReport

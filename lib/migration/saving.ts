@@ -54,26 +54,34 @@ class Saving {
 
   async run(): Promise<Saved> {
     const { device } = this.#giver
-    const begin = beginning(await device.state(), device)
+    const begin = savingBegins(await device.state(), device)
     if (begin !== 'STOP_COPY') await this.#precopy(begin)
     const precopyBytes = this.#bytes
     const stoppedAt = device.clock.now()
     await this.#go('STOP_COPY')
     await this.#copy('end', 'stop-copy')
+    if (this.#bytes === 0) {
+      throw new VfioError('ERR_VFIO_INCOMPLETE', `'${device.name}' gave no state: its stream was empty`, {
+        device: device.name,
+      })
+    }
     return { bytes: this.#bytes, precopyBytes, rounds: this.#rounds, stoppedAt }
   }
 
   /**
    * Until the initial bytes are taken. Asking makes the next image on some drivers, so each answer is followed by
-   * reading what it announced, and the switch by no further question.
+   * reading what it announced, and the switch by no further question. What is announced need not come: a round that
+   * brings nothing is the last.
    */
   async #precopy(begin: StateName): Promise<void> {
     await this.#go(begin)
     await this.#copy('idle', 'precopy')
-    for (let initialBytes = 1; initialBytes > 0;) {
+    for (let brought = 1, initialBytes = 1; initialBytes > 0 && brought > 0;) {
+      const before = this.#bytes
       ;({ initialBytes } = await untilAborted(this.#giver.device.precopyInfo(), this.#signal))
       this.#rounds++
       await this.#copy('idle', 'precopy')
+      brought = this.#bytes - before
     }
   }
 
@@ -95,8 +103,11 @@ class Saving {
   }
 }
 
-/** The state in which saving begins: no arc on the way may let a stopped device run. */
-function beginning(before: StateName, { capabilities, name }: Device): StateName {
+/**
+ * The state in which saving begins: no arc on the way may let a stopped device run.
+ * @throws VfioError ERR_VFIO_REFUSED for a device that is saved or loaded already, or has failed.
+ */
+export function savingBegins(before: StateName, { capabilities, name }: Device): StateName {
   const precopyState = preCopyStateOf[before]
   if (precopyState === undefined) {
     const text = `'${name}' is in ${before}: somebody else saves or loads it, or it has failed`

@@ -29,17 +29,23 @@ export class Side {
     return this.#arcs.length > 0
   }
 
+  /** True when a state was, or was to be, loaded into the device: it is not what it was. */
+  get wasResumed(): boolean {
+    return this.#arcs.some(({ to }) => to === 'RESUMING')
+  }
+
   /** True when the device left the state that was loaded into it: from then on it may have run. */
   get mayHaveRun(): boolean {
     const loaded = this.#arcs.findIndex(({ from }) => from === 'RESUMING')
     return loaded >= 0 && this.#arcs.length > loaded + 1
   }
 
-  async report(): Promise<SideReport> {
+  async report(error?: Error): Promise<SideReport> {
     const { name, driver } = this.device
     const state = await this.device.state().catch(() => undefined)
     const stuck = state === undefined || state === 'ERROR' || state === 'RESUMING'
-    return { device: name, driver, arcs: [...this.#arcs], state, recovery: stuck ? 'reset' : 'none' }
+    const recovery = stuck ? 'reset' : 'none'
+    return { device: name, driver, arcs: [...this.#arcs], state, recovery, ...(error && { error }) }
   }
 
   #record(arcs: readonly Arc[]): void {

@@ -131,13 +131,14 @@ describe('migrate()', () => {
     assert.deepEqual(calls(source), ['SET 6', 'precopyInfo', 'SET 7', 'SET 3'])
   })
 
-  it('resets nobody, and says what a poisoned source needs', async () => {
+  it('resets nobody, reads nothing more, and says what a poisoned source needs', async () => {
     const { source, destination, options } = await pair()
     source.failures.set(3, -5)
     const fed = feed(source, 'a', ENOMSG, ENOMSG)
     const error = await failure(migrate(options))
     await fed
     assert.deepEqual([error.source.state, error.source.recovery], [undefined, 'reset'])
+    assert.deepEqual([source.session.reads.length, source.session.closed], [0, true])
     assert.ok(![...calls(source), ...calls(destination)].includes('RESET'))
   })
 
@@ -148,6 +149,75 @@ describe('migrate()', () => {
     await fed
     assert.equal((error.cause as NodeJS.ErrnoException).code, 'ERR_VFIO_INCOMPLETE')
     assert.equal(error.source.state, 'RUNNING')
+  })
+
+  it('refuses a source that is being saved, or a destination that is being loaded, before anything is touched', async () => {
+    for (const [side, state] of [
+      ['source', 6],
+      ['source', 3],
+      ['destination', 4],
+      ['destination', 6],
+    ] as const) {
+      const devices = await pair()
+      devices[side].state = state
+      await assert.rejects(migrate(devices.options), { code: 'ERR_VFIO_REFUSED' })
+      assert.deepEqual([calls(devices.source), calls(devices.destination)], [[], []])
+    }
+  })
+
+  it('refuses two fds of one device, and puts it back', async () => {
+    const one = new ScriptedDevice('fd:7', 'lent')
+    const from = await openDevice(one)
+    const { driver, origin, via, clock, calls: same } = one
+    const to = await openDevice({ name: 'fd:8', driver, origin, via, clock, calls: same })
+    await assert.rejects(migrate({ from, to }), { code: 'ERR_VFIO_REFUSED', message: /one device/ })
+    assert.equal(one.state, 2)
+    assert.deepEqual(calls(one), ['SET 5', 'SET 1', 'SET 5', 'SET 2'])
+  })
+
+  it('has happened once the destination runs: a source that does not stop is reported', async () => {
+    const { source, options } = await pair()
+    source.failures.set(1, -5)
+    const fed = feed(source, 'a', ENOMSG, ENOMSG, 'b', 0)
+    const report = await migrate(options)
+    await fed
+    assert.equal(report.destination.state, 'RUNNING')
+    assert.deepEqual([report.source.state, report.source.recovery], [undefined, 'reset'])
+    assert.equal((report.source.error as NodeJS.ErrnoException).code, 'EIO')
+  })
+
+  it('stops asking when a round brings nothing: what was announced need not come', async () => {
+    const { source, options } = await pair()
+    source.onSession = session => (session.info = { result: 0, initialBytes: 9, dirtyBytes: 0, flags: 0 })
+    const fed = feed(source, 'a', ENOMSG, 'b', ENOMSG, ENOMSG, 'c', 0)
+    const report = await migrate(options)
+    await fed
+    assert.deepEqual([report.rounds, report.bytes], [2, 3])
+  })
+
+  it('ends with what onProgress throws while that can be undone, and not after', async () => {
+    const early = await pair()
+    const fed = feed(early.source, 'a')
+    const error = await failure(
+      migrate({
+        ...early.options,
+        onProgress: () => {
+          throw new Error('from the callback')
+        },
+      }),
+    )
+    await fed
+    assert.equal((error.cause as Error).message, 'from the callback')
+    assert.deepEqual([error.source.state, error.destination.state], ['RUNNING', 'RESUMING'])
+
+    const late = await pair()
+    const onProgress: MigrateOptions['onProgress'] = progress => {
+      if ('side' in progress && progress.arcs.at(-1)?.to === 'RUNNING') throw new Error('from the callback')
+    }
+    const fedLate = feed(late.source, 'a', ENOMSG, ENOMSG, 'b', 0)
+    const report = await migrate({ ...late.options, onProgress })
+    await fedLate
+    assert.deepEqual([report.source.state, report.destination.state], ['STOP', 'RUNNING'])
   })
 
   it('refuses a device as its own destination, before anything is touched', async () => {
