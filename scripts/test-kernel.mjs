@@ -18,6 +18,21 @@ const COMPILED = join(ROOT, 'dist-test/kernel')
 
 /** @typedef {{ grep?: string, vfs: number, timeoutSeconds: number }} Choice */
 
+/**
+ * The machines that the tests run in, and the folder of test/kernel with the tests of each: one boot a kernel each.
+ * @typedef {{ title: string, directory: string, program: string, iommu: 'remapping' | 'no-remapping' }} Machine
+ * @type {readonly Machine[]}
+ */
+const MACHINES = [
+  { title: '', directory: '.', program: 'tests.mjs', iommu: 'remapping' },
+  {
+    title: ', without interrupt remapping',
+    directory: 'no-intremap',
+    program: 'tests-no-intremap.mjs',
+    iommu: 'no-remapping',
+  },
+]
+
 /** @param {string} directory */
 function testsIn(directory) {
   const entries = existsSync(directory) ? readdirSync(directory) : []
@@ -32,29 +47,28 @@ function entry(files) {
 
 /**
  * @param {import('./vm/kernel.mjs').Kernel} kernel
- * @param {string} program
+ * @param {Machine & { bundle: string }} machine
  * @param {Choice} choice
  * @returns {Promise<number>} the exit status
  */
-async function runOn(kernel, program, { grep, vfs, timeoutSeconds }) {
+async function runOn(kernel, { title, bundle, iommu }, { grep, vfs, timeoutSeconds }) {
   const since = performance.now()
+  const name = `Linux ${kernel.release ?? kernel.image}${title}`
   const results = temporaryDirectory('results')
   const counts = join(results, 'counts.json')
-  say(`\nLinux ${kernel.release ?? kernel.image}`)
+  say(`\n${name}`)
   try {
     const env = {
       ...(await guestEnvironment(kernel)),
       VFIO_MIGRATE_COUNTS: counts,
       ...(grep && { VFIO_MIGRATE_GREP: grep }),
     }
-    const command = [process.execPath, '--enable-source-maps', program]
-    const guest = await runInGuest({ kernel, command, env, vfs, timeoutSeconds, writable: [results] })
+    const command = [process.execPath, '--enable-source-maps', bundle]
+    const guest = await runInGuest({ kernel, command, env, vfs, iommu, timeoutSeconds, writable: [results] })
     const status = guest.warnings.length > 0 ? 1 : guest.status
-    recordCounts(`kernel ${kernel.release}`, counts, status)
+    recordCounts(`kernel ${kernel.release}${title}`, counts, status)
     explain(guest)
-    say(
-      `Linux ${kernel.release ?? kernel.image}: ${status === 0 ? 'passed' : `failed (${guest.status})`}, ${seconds(since)}`,
-    )
+    say(`${name}: ${status === 0 ? 'passed' : `failed (${guest.status})`}, ${seconds(since)}`)
     return status
   } finally {
     rmSync(results, { recursive: true, force: true })
@@ -100,16 +114,25 @@ function readArguments() {
   }
 }
 
+/** @param {Machine} machine @returns {Promise<string>} one program that runs all its tests */
+async function bundled({ directory, program }) {
+  const from = join(COMPILED, directory)
+  const files = testsIn(from)
+  if (files.length === 0) throw new StepError(`There is no test in ${from}`)
+  return await bundle({ code: entry(files) }, program)
+}
+
 await main(async () => {
   const { names, ...choice } = readArguments()
   await setup()
   const kernels = []
   for (const name of process.env.VFIO_MIGRATE_KERNEL ? [KERNELS[0] ?? ''] : names)
     kernels.push(await ensureKernel(name))
-  const files = testsIn(COMPILED)
-  if (files.length === 0) throw new StepError(`There is no test in ${COMPILED}`)
-  const program = await bundle({ code: entry(files) }, 'tests.mjs')
+  const machines = []
+  for (const machine of MACHINES) machines.push({ ...machine, bundle: await bundled(machine) })
   const statuses = [await runHostTests(kernels, choice)]
-  for (const kernel of kernels) statuses.push(await runOn(kernel, program, choice))
+  for (const kernel of kernels) {
+    for (const machine of machines) statuses.push(await runOn(kernel, machine, choice))
+  }
   return Math.max(...statuses)
 })
