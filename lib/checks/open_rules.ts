@@ -172,6 +172,13 @@ export const openRules: readonly Rule<OpenSubject>[] = [
     remedy: ({ attempt, device, host }) => releaseRemedy(host, device.groupNode ?? attempt.path),
   },
   {
+    id: 'open-here',
+    applies: subject => failed(subject, ['VFIO_GROUP_GET_DEVICE_FD'], 'EBUSY'),
+    cause: ({ device }) => `${device.name} is open in this process already.`,
+    remedy: () =>
+      'Use that one: a device has one state machine, and two holds would drive it against each other.',
+  },
+  {
     id: 'group-not-viable',
     applies: subject =>
       failed(subject, ['VFIO_GROUP_GET_STATUS'], 'EPERM') ||

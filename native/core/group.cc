@@ -25,6 +25,15 @@ struct Container {
   Container* next = nullptr;
 };
 
+/// A group's fd, the container that it is in, and its devices that are open here.
+struct Group {
+  char path[kPathBytes];
+  Fd fd;
+  Container* container = nullptr;
+  GroupMember* members = nullptr;
+  Group* next = nullptr;
+};
+
 // The registry. Threads that are still in a call outlive main(), so nothing here has a destructor.
 pthread_mutex_t registry_mutex = PTHREAD_MUTEX_INITIALIZER;
 Container* containers = nullptr;
@@ -32,12 +41,11 @@ Group* groups = nullptr;
 
 }  // namespace
 
-struct Group {
-  char path[kPathBytes];
-  Fd fd;
-  Container* container = nullptr;
-  int shares = 0;
-  Group* next = nullptr;
+/// A device of a group that this process has open, or is about to open.
+struct GroupMember {
+  Group* group;
+  char device[kPathBytes];
+  GroupMember* next = nullptr;
 };
 
 namespace {
@@ -144,38 +152,66 @@ Answer CreateGroup(const char* path, const char* container, int iommu_type, Open
 }
 
 /// A group is in one container only: another type is what the kernel calls "already has one".
-Answer CheckSame(const Group* group, const char* container, int iommu_type, OpenStep* step) {
+Answer CheckJoin(const Group* group, const char* container, int iommu_type, const char* device,
+                 OpenStep* step) {
   *step = OpenStep::kGroupSetContainer;
-  return group->container == FindContainer(container, iommu_type) ? 0 : -EINVAL;
+  if (group->container != FindContainer(container, iommu_type)) return -EINVAL;
+  *step = OpenStep::kGroupGetDeviceFd;
+  for (GroupMember* member = group->members; member; member = member->next) {
+    if (strcmp(member->device, device) == 0) return -EBUSY;
+  }
+  return 0;
+}
+
+/// The name ends where its options begin: ` vf_token=`.
+bool SetDevice(GroupMember* member, const char* name) {
+  size_t length = strcspn(name, " ");
+  if (length >= kPathBytes) return false;
+  memcpy(member->device, name, length);
+  member->device[length] = 0;
+  return true;
 }
 
 }  // namespace
 
 GroupShare::GroupShare(GroupShare&& other) noexcept
-    : group_(std::exchange(other.group_, nullptr)) {}
+    : member_(std::exchange(other.member_, nullptr)) {}
 
 GroupShare& GroupShare::operator=(GroupShare&& other) noexcept {
-  std::swap(group_, other.group_);
+  std::swap(member_, other.member_);
   return *this;
 }
 
-Answer GroupShare::Open(const char* path, const char* container, int iommu_type, OpenStep* step) {
+Answer GroupShare::Open(const char* path, const char* container, int iommu_type, const char* device,
+                        OpenStep* step) {
   *step = OpenStep::kOpenGroup;
+  auto* member = new (std::nothrow) GroupMember{};
+  if (!member) return -ENOMEM;
+  Answer answer = SetDevice(member, device) ? 0 : -ENAMETOOLONG;
   Lock lock(&registry_mutex);
   Group* group = FindGroup(path);
-  Answer answer = group ? CheckSame(group, container, iommu_type, step)
-                        : CreateGroup(path, container, iommu_type, step, &group);
-  if (answer < 0) return answer;
-  group->shares++;
-  group_ = group;
+  if (answer == 0) {
+    answer = group ? CheckJoin(group, container, iommu_type, member->device, step)
+                   : CreateGroup(path, container, iommu_type, step, &group);
+  }
+  if (answer < 0) {
+    delete member;
+    return answer;
+  }
+  member->group = group;
+  member->next = std::exchange(group->members, member);
+  member_ = member;
   return 0;
 }
 
 void GroupShare::Close() {
-  Group* group = std::exchange(group_, nullptr);
-  if (!group) return;
+  GroupMember* member = std::exchange(member_, nullptr);
+  if (!member) return;
   Lock lock(&registry_mutex);
-  if (--group->shares > 0) return;
+  Group* group = member->group;
+  Unlink(&group->members, member);
+  delete member;
+  if (group->members) return;
   Unlink(&groups, group);
   // The group first: closing it takes it out of the container.
   group->fd.Close();
@@ -183,7 +219,7 @@ void GroupShare::Close() {
   delete group;
 }
 
-int GroupShare::group_fd() const { return group_ ? group_->fd.get() : -1; }
-int GroupShare::container_fd() const { return group_ ? group_->container->fd.get() : -1; }
+int GroupShare::group_fd() const { return member_ ? member_->group->fd.get() : -1; }
+int GroupShare::container_fd() const { return member_ ? member_->group->container->fd.get() : -1; }
 
 }  // namespace vfio_migrate

@@ -43,7 +43,7 @@ Answer OpenCdev(const char* cdev, const char* iommufd, const uint8_t* token, Dev
 
 Answer OpenGroup(const char* group, const char* container, int iommu_type, const char* name,
                  DeviceFds* fds, OpenStep* step) {
-  Answer answer = fds->group.Open(group, container, iommu_type, step);
+  Answer answer = fds->group.Open(group, container, iommu_type, name, step);
   if (answer < 0) return answer;
   *step = OpenStep::kGroupGetDeviceFd;
   answer = Ioctl(fds->group.group_fd(), uapi::kGroupGetDeviceFd, const_cast<char*>(name));

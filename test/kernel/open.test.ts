@@ -79,12 +79,15 @@ describe('opening a device', () => {
     assert.throws(() => readlinkSync(`/proc/self/fd/${container}`), { code: 'ENOENT' })
   })
 
-  it('gives the same device twice by its group, with one state', async () => {
+  it('gives no second hold of a device in one process: the first one keeps its state', async () => {
     await using mtty = await createMtty()
     await using first = await openDevice(mtty.uuid, { via: 'group' })
-    await using second = await openDevice(mtty.uuid, { via: 'group' })
-    await first.setState('STOP')
-    assert.equal(await second.state(), 'STOP')
+    await first.setState('PRE_COPY')
+    await assert.rejects(openDevice(mtty.uuid, { via: 'group' }), {
+      code: 'ERR_VFIO_OPEN',
+      message: /this process/,
+    })
+    assert.equal(await first.state(), 'PRE_COPY')
   })
 
   for (const state of ['STOP', 'STOP_COPY', 'RESUMING', 'PRE_COPY'] as const) {

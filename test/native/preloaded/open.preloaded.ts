@@ -110,10 +110,23 @@ describe('open by group', () => {
     assert.equal(kernel.lines('open_group', 'open_container').length, 2)
   })
 
+  scenario('gives no second fd of a device that this process has open', async () => {
+    const device = await openInGroup(0)
+    const again = await addon.openGroup('/dev/vfio/7', '/dev/vfio/vfio', 1, '0000:08:00.2 vf_token=x')
+    assert.deepEqual(
+      [again.result, again.step, again.calls],
+      [-E.EBUSY, 'VFIO_GROUP_GET_DEVICE_FD', undefined],
+    )
+    assert.equal(kernel.lines('GROUP_GET_DEVICE_FD').length, 1)
+    await device.close()
+    await openInGroup(0)
+  })
+
   scenario('keeps the group for the first device when the second does not open', async () => {
     const device = await openInGroup(0)
     kernel.rule('*', 'GROUP_GET_DEVICE_FD', 'fail', E.EAGAIN)
-    assert.equal((await openGroup()).result, -E.EAGAIN)
+    const second = await addon.openGroup('/dev/vfio/7', '/dev/vfio/vfio', 1, '0000:08:00.3')
+    assert.equal(second.result, -E.EAGAIN)
     assert.equal(await device.getState(), 2)
     assert.deepEqual(kernel.files().sort(), ['container', 'device', 'group'])
   })

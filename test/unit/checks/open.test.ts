@@ -58,6 +58,7 @@ describe('explainTries', () => {
     ['a device cgroup', { ...openCdev, result: EPERM }, 'device-cgroup'],
     ['a group that is open elsewhere', { ...openGroup, result: EBUSY }, 'group-busy'],
     ['a cdev whose group is open', { ...bind, result: EBUSY }, 'group-in-use'],
+    ['a device of a group that is open here', { ...getDeviceFd, result: EBUSY }, 'open-here'],
     ['a cdev that is open elsewhere', { ...bind, result: EINVAL }, 'device-busy'],
     ['a group that is not viable', { ...getStatus, result: EPERM }, 'group-not-viable', vf, shared],
     [
