@@ -13,10 +13,6 @@ export interface DriverManners {
   readonly pciIds: readonly string[]
   /** The first Linux release whose driver migrates; undefined for one that never does. Distributions port drivers back. */
   readonly since: string | undefined
-  /** What read(2) answers in PRE_COPY when there is nothing now; undefined for a driver without PRE_COPY. */
-  readonly precopyEnd: 'ENOMSG' | 0 | undefined
-  /** False when RESUMING -> STOP answers 0 whatever was written: completeness is then the writer's to prove. */
-  readonly checksCompleteness: boolean
   /**
    * True when the driver keeps its migration state over the last close but drops the sessions that belong to it.
    * Such a device is reset after opening when it is not RUNNING; the other drivers start in RUNNING by themselves.
@@ -24,7 +20,7 @@ export interface DriverManners {
   readonly resetAtOpen: boolean
 }
 
-const manners = { precopyEnd: undefined, checksCompleteness: true, resetAtOpen: false } as const
+const manners = { resetAtOpen: false } as const
 
 /*
  * Source: the drivers' pci_device_id tables, set_state and read functions in drivers/vfio/pci of Linux 7.2, and
@@ -33,20 +29,20 @@ const manners = { precopyEnd: undefined, checksCompleteness: true, resetAtOpen: 
 // prettier-ignore
 const table: readonly DriverManners[] = [
   { ...manners, driver: 'mlx5_vfio_pci', module: 'mlx5-vfio-pci', since: '5.18',
-    pciIds: ['15b3:101e'], precopyEnd: 'ENOMSG', checksCompleteness: false },
+    pciIds: ['15b3:101e'] },
   { ...manners, driver: 'virtio_vfio_pci', module: 'virtio-vfio-pci', since: '6.13',
-    pciIds: ['1af4:1041', '1af4:1042'], precopyEnd: 'ENOMSG', checksCompleteness: false },
+    pciIds: ['1af4:1041', '1af4:1042'] },
   { ...manners, driver: 'hisi_acc_vfio_pci', module: 'hisi-acc-vfio-pci', since: '5.18',
-    pciIds: ['19e5:a251', '19e5:a256', '19e5:a259'], precopyEnd: 0 },
+    pciIds: ['19e5:a251', '19e5:a256', '19e5:a259'] },
   { ...manners, driver: 'qat_vfio_pci', module: 'qat_vfio_pci', since: '6.10',
-    pciIds: ['8086:4941', '8086:4943', '8086:4945', '8086:4947', '8086:4949'], precopyEnd: 0 },
+    pciIds: ['8086:4941', '8086:4943', '8086:4945', '8086:4947', '8086:4949'] },
   { ...manners, driver: 'pds_vfio_pci', module: 'pds-vfio-pci', since: '6.6', pciIds: ['1dd8:1003'] },
   { ...manners, driver: 'xe-vfio-pci', module: 'xe-vfio-pci', since: '6.19', pciIds: [
     '8086:b080', '8086:b081', '8086:b082', '8086:b083', '8086:b084', '8086:b085', '8086:b086', '8086:b087',
     '8086:b08f', '8086:b090', '8086:b0a0', '8086:b0b0', '8086:fd80', '8086:fd81',
     '8086:e202', '8086:e209', '8086:e20b', '8086:e20c', '8086:e20d', '8086:e210', '8086:e211', '8086:e212',
     '8086:e216', '8086:e220', '8086:e221', '8086:e222', '8086:e223'] },
-  { ...manners, driver: 'mtty', module: 'mtty', since: '6.7', pciIds: [], precopyEnd: 0, resetAtOpen: true },
+  { ...manners, driver: 'mtty', module: 'mtty', since: '6.7', pciIds: [], resetAtOpen: true },
   { ...manners, driver: 'vfio-pci', module: 'vfio-pci', since: undefined, pciIds: [] },
 ]
 

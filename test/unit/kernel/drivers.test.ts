@@ -10,13 +10,6 @@ describe('driverManners', () => {
     )
   })
 
-  it('knows mlx5 and virtio as the drivers that take an incomplete stream for a complete one', () => {
-    assert.deepEqual(
-      knownDrivers.filter(row => !row.checksCompleteness).map(row => row.driver),
-      ['mlx5_vfio_pci', 'virtio_vfio_pci'],
-    )
-  })
-
   it('knows nothing of a stranger', () => {
     assert.equal(driverManners('nvgrace_gpu_vfio_pci'), undefined)
     assert.equal(driverManners(undefined), undefined)
