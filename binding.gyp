@@ -3,7 +3,7 @@
     {
       "target_name": "vfio_migrate",
       "sources": ["<!@(cat native/sources.txt)"],
-      "include_dirs": ["<!@(node -p \"require('node-addon-api').include\")"],
+      "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": [
         "NAPI_VERSION=9",
         "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS",
