@@ -3,6 +3,7 @@ import type { Readable, Writable } from 'node:stream'
 // Complete in 20.19, where it is called experimental and warns of nothing.
 // eslint-disable-next-line n/no-unsupported-features/node-builtins
 import { styleText } from 'node:util'
+import { withTimeout } from './interruption.ts'
 
 /** What a command may touch beside its devices. */
 export interface Io {
@@ -30,9 +31,11 @@ export class Context {
   readonly io: Io
   readonly command: string
   readonly json: boolean
-  readonly signal: AbortSignal
+  /** Ends the command, whatever it does: a person does not want it any more. */
+  readonly interruption: AbortSignal
   /** What follows the program's name in `--exec PROGRAM …`. */
   readonly execArguments: readonly string[]
+  #signal: AbortSignal
   #answered = false
 
   constructor(io: Io, facts: { command: string; json: boolean; execArguments: readonly string[] }) {
@@ -40,7 +43,18 @@ export class Context {
     this.command = facts.command
     this.json = facts.json
     this.execArguments = facts.execArguments
-    this.signal = io.signal ?? new AbortController().signal
+    this.interruption = io.signal ?? new AbortController().signal
+    this.#signal = this.interruption
+  }
+
+  /** Ends the work of the command, the waiting for its input and its devices included: interrupted, or out of time. */
+  get signal(): AbortSignal {
+    return this.#signal
+  }
+
+  /** From now on the work of the command has this time. */
+  limitTime(seconds: number): void {
+    this.#signal = withTimeout(this.interruption, seconds)
   }
 
   /** Says something to a person. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isVfioError, openDevice, type Arc, type Device, type StateName } from '../index.ts'
+import { untilAborted } from '../abort.ts'
 import type { Context } from './context.ts'
 import { CommandFailure, type Aftermath } from './failure.ts'
 import type { DeviceOutput } from './schemas/parts.ts'
@@ -41,8 +42,21 @@ export class Hand {
     context.io.inHand?.add(this.#note)
   }
 
-  /** Opens the device, or takes the fd over, and asks for its state. */
+  /** Opens the device, or takes the fd over, and asks for its state. Does not wait longer than the command has time. */
   static async take(name: string, options: OpeningOptions, context: Context): Promise<Hand> {
+    const taking = Hand.#take(name, options, context)
+    try {
+      return await untilAborted(taking, context.signal)
+    } catch (error) {
+      taking.then(
+        hand => hand.close(),
+        () => undefined,
+      )
+      throw error
+    }
+  }
+
+  static async #take(name: string, options: OpeningOptions, context: Context): Promise<Hand> {
     const fd = lentFd(name)
     if (fd !== undefined && (options.via ?? options.vfToken) !== undefined)
       throw new UsageError(`'${name}' is open already: --via and --vf-token do not apply`)

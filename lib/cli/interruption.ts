@@ -35,14 +35,16 @@ export function interruptedExit(errors: readonly Error[]): number | undefined {
   return errors.some(({ name }) => name === 'AbortError') ? exitCodes.interrupted : undefined
 }
 
-/** A signal that fires with `outer`, or when `seconds` have passed. */
-export function withTimeout(outer: AbortSignal, seconds: number | undefined): AbortSignal {
-  if (seconds === undefined) return outer
+/** What a timer can wait for: it counts milliseconds in 31 bits. */
+export const longestTimeout: number = Math.floor((2 ** 31 - 1) / 1000)
+
+/** A signal that fires with `outer`, or when `seconds` have passed: some time above 0, at most the longest. */
+export function withTimeout(outer: AbortSignal, seconds: number): AbortSignal {
   const controller = new AbortController()
   const follow = (): void => controller.abort(outer.reason)
   if (outer.aborted) follow()
   outer.addEventListener('abort', follow, { once: true })
-  AbortSignal.timeout(seconds * 1000).addEventListener('abort', () => {
+  AbortSignal.timeout(Math.ceil(seconds * 1000)).addEventListener('abort', () => {
     controller.abort(new Interrupted('timeout'))
   })
   return controller.signal

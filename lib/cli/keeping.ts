@@ -47,7 +47,7 @@ function held(context: Context): Keeping {
     words: (name, hand) =>
       `'${name}' is held here. SIGINT (Ctrl-C), SIGTERM or SIGHUP ends this: then ${hand.fateAtClose}.`,
     keep: async () => {
-      await fired(context.signal)
+      await fired(context.interruption)
       context.say('Closing it.')
       return 0
     },

@@ -3,7 +3,6 @@ import { pipeline } from 'node:stream/promises'
 import type { Context } from './context.ts'
 import { Hand, type OpeningOptions } from './hand.ts'
 import { untilAborted } from '../abort.ts'
-import { withTimeout } from './interruption.ts'
 import { chooseKeeping, type KeepingOptions } from './keeping.ts'
 import { bytesText } from './quantity.ts'
 import type { LoadOutput } from './schemas/load.ts'
@@ -11,7 +10,6 @@ import { openSource, type StateSource } from './state_source.ts'
 
 interface LoadOptions extends OpeningOptions, KeepingOptions {
   readonly input: string
-  readonly timeout?: number
 }
 
 /** `vfio-migrate load DEVICE --raw -i FILE|-` */
@@ -26,7 +24,7 @@ export async function load(
   try {
     const hand = await Hand.take(name, options, context)
     try {
-      const bytes = await loadFrom(source, hand, options, context)
+      const bytes = await loadFrom(source, hand, context)
       const { arcs } = hand
       const state = await hand.device.state()
       const device = hand.output()
@@ -53,13 +51,7 @@ export async function load(
 }
 
 /** Loads everything and runs the device; should anything fail, a device that was opened here is made blank. */
-async function loadFrom(
-  source: StateSource,
-  hand: Hand,
-  { timeout }: LoadOptions,
-  context: Context,
-): Promise<number> {
-  const signal = withTimeout(context.signal, timeout)
+async function loadFrom(source: StateSource, hand: Hand, { signal }: Context): Promise<number> {
   const work = async (): Promise<number> => {
     await hand.device.state()
     await hand.go('RESUMING', { signal })

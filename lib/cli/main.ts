@@ -14,6 +14,14 @@ const interruption = new Interruption(process, exit => {
 // A reader that goes away must not end a command that has a device in hand. Where it matters, the write tells of it.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
 
+/** Resolves when everything is written, or will never be. */
+async function flushed(stream: NodeJS.WriteStream): Promise<void> {
+  await new Promise<void>(resolve => {
+    stream.once('close', resolve)
+    stream.write('', () => resolve())
+  })
+}
+
 let reads = false
 
 void run(process.argv, {
@@ -27,8 +35,10 @@ void run(process.argv, {
   signal: interruption.signal,
   divertSignals: listener => interruption.divert(listener),
   inHand,
-}).then(exit => {
-  process.exitCode = exit
+}).then(async exit => {
   // A writer that stays would keep the process alive.
   if (reads) process.stdin.destroy()
+  await Promise.all([process.stdout, process.stderr].map(flushed))
+  // What was given up may still wait in the kernel, such as a call of a driver, or a write that nobody reads.
+  process.exit(exit)
 })

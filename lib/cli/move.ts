@@ -11,7 +11,6 @@ import { refuseBlankSource } from './blank_source.ts'
 import type { Context } from './context.ts'
 import { CommandFailure } from './failure.ts'
 import { Hand, lentFd, type OpeningOptions } from './hand.ts'
-import { withTimeout } from './interruption.ts'
 import { chooseKeeping, type Keeping, type KeepingOptions } from './keeping.ts'
 import { arcText, bytesText, msText } from './quantity.ts'
 import { UsageError } from './refusals.ts'
@@ -20,7 +19,6 @@ import { pairs } from './table.ts'
 
 interface MoveOptions extends OpeningOptions, KeepingOptions {
   readonly blankSource?: boolean
-  readonly timeout?: number
 }
 
 /** `vfio-migrate move SOURCE DESTINATION` */
@@ -36,7 +34,7 @@ export async function move(
   let destination: Hand | undefined
   try {
     destination = await Hand.take(to, options, context)
-    const report = await moveState(source, destination, options, context)
+    const report = await moveState(source, destination, context)
     tell(report, source, destination, keeping, context)
     // Its state is the destination's now.
     await source.close()
@@ -59,13 +57,7 @@ async function nameOf(name: string): Promise<string> {
   return lentFd(name) === undefined ? (await findDevice(name)).name : name
 }
 
-async function moveState(
-  source: Hand,
-  destination: Hand,
-  { timeout }: MoveOptions,
-  context: Context,
-): Promise<MigrationReport> {
-  const signal = withTimeout(context.signal, timeout)
+async function moveState(source: Hand, destination: Hand, { signal }: Context): Promise<MigrationReport> {
   try {
     await Promise.all([source.device.state(), destination.device.state()])
     return await migrate({ from: source.device, to: destination.device, signal })

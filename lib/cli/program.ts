@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Argument, Command, InvalidArgumentError, Option } from 'commander'
 import type { Context } from './context.ts'
+import { longestTimeout } from './interruption.ts'
 
 /** Answers what to exit with, or nothing where it is done. */
 type Action = (args: readonly string[], options: never, context: Context) => Answer | Promise<Answer>
@@ -21,7 +22,7 @@ const raw = new Option('--raw', "the driver's own stream, without a frame around
 const timeout = new Option(
   '--timeout <seconds>',
   'give up, and put everything back, after this time',
-).argParser(positiveNumber)
+).argParser(secondsOf)
 const blankSource = new Option(
   '--blank-source',
   'a PCI function named by path is the source, although opening it has just reset it',
@@ -169,15 +170,17 @@ function addVerb(
   if (verb.details !== undefined) command.addHelpText('after', verb.details)
   command.action(async () => {
     const action = await verb.load()
+    const { timeout } = command.opts<{ timeout?: number }>()
+    if (timeout !== undefined) context.limitTime(timeout)
     const exit = await action(command.args, command.opts<never>(), context)
     if (exit !== undefined) onExit(exit)
   })
 }
 
-function positiveNumber(text: string): number {
-  const number = Number(text)
-  if (!(number > 0)) throw new InvalidArgumentError('It is a number of seconds above 0.')
-  return number
+function secondsOf(text: string): number {
+  const seconds = Number(text)
+  if (seconds > 0 && seconds <= longestTimeout) return seconds
+  throw new InvalidArgumentError(`It is a number of seconds above 0, up to ${longestTimeout}.`)
 }
 
 function uuid(text: string): string {

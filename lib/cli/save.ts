@@ -3,7 +3,6 @@ import { saveState } from '../index.ts'
 import { refuseBlankSource } from './blank_source.ts'
 import type { Context } from './context.ts'
 import { Hand, type OpeningOptions } from './hand.ts'
-import { withTimeout } from './interruption.ts'
 import { bytesText } from './quantity.ts'
 import { UsageError } from './refusals.ts'
 import type { SaveOutput } from './schemas/save.ts'
@@ -13,7 +12,6 @@ interface SaveOptions extends OpeningOptions {
   readonly output: string
   readonly resumeSource?: boolean
   readonly blankSource?: boolean
-  readonly timeout?: number
 }
 
 type Saved = Pick<SaveOutput, 'bytes' | 'precopyBytes'>
@@ -57,11 +55,10 @@ export async function save(
 async function saveInto(
   sink: StateSink,
   hand: Hand,
-  { resumeSource, timeout }: SaveOptions,
-  context: Context,
+  { resumeSource }: SaveOptions,
+  { signal }: Context,
 ): Promise<Saved> {
   const before = await hand.device.state()
-  const signal = withTimeout(context.signal, timeout)
   const work = async (): Promise<Saved> => {
     const { bytes, precopyBytes } = await saveState(hand, chunk => sink.write(chunk), signal)
     await sink.commit()

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import { open } from 'node:fs/promises'
+import { constants, openSync } from 'node:fs'
+import { open, stat } from 'node:fs/promises'
+import { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import { isTerminal, type Context } from './context.ts'
 import { UsageError } from './refusals.ts'
@@ -35,8 +37,15 @@ function stdinOf({ io }: Context): Readable {
 }
 
 async function fileOf(path: string): Promise<Readable> {
+  if ((await stat(path)).isFIFO()) return pipeOf(path)
   const file = await open(path)
   return file.createReadStream({ highWaterMark: mebibyte })
+}
+
+/** Opening it waits for its writer, and blocks a thread that cannot be ended; the event loop can wait and be told. */
+function pipeOf(path: string): Readable {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  return new Socket({ fd, readable: true, writable: false })
 }
 
 async function nextFilled(iterator: AsyncIterator<Buffer>): Promise<Buffer | undefined> {

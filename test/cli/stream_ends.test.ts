@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { failureOf, vfioMigrate } from './command.js'
+import { failureOf, main, vfioMigrate } from './command.js'
 
 // It is found to be no device after the files were looked at: an error about a file shows that it was not touched.
 const device = 'fd:987'
@@ -77,5 +79,32 @@ describe('save and load look at their files before they touch a device', functio
     })
     assert.equal(exit, 3)
     assert.match(stderr, /fd 987 is no VFIO device/)
+  })
+
+  it('takes fractions of a second, as far as a timer goes', async () => {
+    for (const timeout of ['1.005', '2147483']) {
+      const words = ['load', device, '--raw', '-i', '-', '--release', '--timeout', timeout]
+      const { exit, stderr } = await vfioMigrate(words, { input: 'x' })
+      assert.equal(exit, 3, stderr)
+    }
+  })
+
+  it('gives up in time when stdin has nothing, and stays open', async () => {
+    const words = ['load', device, '--raw', '-i', '-', '--release', '--timeout', '0.1']
+    const child = spawn(process.execPath, [main, ...words], { stdio: ['pipe', 'ignore', 'ignore'] })
+    const killed = setTimeout(() => child.kill('SIGKILL'), 10_000)
+    const [exit] = (await once(child, 'exit')) as [number | null]
+    clearTimeout(killed)
+    assert.equal(exit, 124)
+  })
+
+  it('gives up in time when nobody opens the other end of a named pipe', async () => {
+    execFileSync('mkfifo', [at('pipe')])
+    const words = ['load', device, '--raw', '-i', at('pipe'), '--release', '--timeout', '0.1']
+    const child = spawn(process.execPath, [main, ...words], { stdio: 'ignore' })
+    const killed = setTimeout(() => child.kill('SIGKILL'), 10_000)
+    const [exit] = (await once(child, 'exit')) as [number | null]
+    clearTimeout(killed)
+    assert.equal(exit, 124)
   })
 })

@@ -55,6 +55,16 @@ describe('vfio-migrate', function () {
         ['save', unknownMdev, '--raw', '-o', 'x', '--timeout', '-1'],
         /seconds above 0/,
       ],
+      [
+        'for a time without end',
+        ['save', unknownMdev, '--raw', '-o', 'x', '--timeout', 'Infinity'],
+        /seconds above 0, up to 2147483/,
+      ],
+      [
+        'for a time that no timer can wait for',
+        ['move', unknownMdev, missing, '--release', '--timeout', '2147484'],
+        /seconds above 0, up to 2147483/,
+      ],
       ['for reset where nobody can be asked', ['reset', 'fd:9'], /--yes/],
       [
         'for move that says nothing of what becomes of the device',

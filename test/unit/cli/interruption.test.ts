@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
-import { EventEmitter } from 'node:events'
-import { Interrupted, interruptedExit, Interruption } from '#lib/cli/interruption.js'
+import { EventEmitter, once } from 'node:events'
+import { Interrupted, interruptedExit, Interruption, withTimeout } from '#lib/cli/interruption.js'
 
 function signals(): { source: EventEmitter; interruption: Interruption; seconds: number[] } {
   const source = new EventEmitter()
@@ -56,5 +56,20 @@ describe('interruptedExit', () => {
     const abort = Object.assign(new Error('aborted'), { name: 'AbortError' })
     assert.equal(interruptedExit([abort]), 130)
     assert.equal(interruptedExit([new Error('x')]), undefined)
+  })
+})
+
+describe('withTimeout', () => {
+  it('fires after any part of a millisecond', async () => {
+    const signal = withTimeout(new AbortController().signal, 0.0005)
+    await once(signal, 'abort')
+    assert.equal((signal.reason as Interrupted).by, 'timeout')
+  })
+
+  it('takes seconds that are no whole milliseconds as floating point has them', () => {
+    const outer = new AbortController()
+    const signal = withTimeout(outer.signal, 1.005)
+    outer.abort(new Interrupted('SIGINT'))
+    assert.equal((signal.reason as Interrupted).by, 'SIGINT')
   })
 })

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
+import { execFileSync, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { PassThrough, Readable } from 'node:stream'
 import { openSource } from '#lib/cli/state_source.js'
 import { capturedIo, contextFor, terminal } from './streams.js'
@@ -23,6 +27,18 @@ describe('openSource', () => {
   it('refuses a stream that ends without a byte', async () => {
     const stdin = Readable.from([Buffer.alloc(0)])
     await assert.rejects(openSource('-', contextFor(capturedIo({ stdin }))), /stdin is empty/)
+  })
+
+  it('reads a named pipe to its end, whenever its writer comes', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'vfio-migrate-source-'))
+    const path = join(directory, 'pipe')
+    execFileSync('mkfifo', [path])
+    const opening = openSource(path, contextFor(capturedIo()))
+    spawn('sh', ['-c', 'sleep 0.1; exec > "$0"; printf "one "; sleep 0.1; printf two', path])
+    const source = await opening
+    assert.equal(await all(source.chunks()), 'one two')
+    source.close()
+    rmSync(directory, { recursive: true })
   })
 
   it('refuses a terminal', async () => {
