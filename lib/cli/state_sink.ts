@@ -25,6 +25,7 @@ export async function openSink(output: string, context: Context): Promise<StateS
 
 class StreamSink implements StateSink {
   readonly #stream: Writable
+  #isWriting = false
 
   constructor(stream: Writable) {
     this.#stream = stream
@@ -33,24 +34,32 @@ class StreamSink implements StateSink {
   async write(chunk: Uint8Array): Promise<void> {
     // The stream may keep it for longer than a chunk lives.
     const own = Buffer.from(chunk)
+    this.#isWriting = true
     await new Promise<void>((resolve, reject) => {
       this.#stream.write(own, error => (error ? reject(error) : resolve()))
     })
+    this.#isWriting = false
   }
 
   async commit(): Promise<void> {}
 
-  async discard(): Promise<void> {}
+  /** Its reader may never take what is being written. */
+  discard(): Promise<void> {
+    if (this.#isWriting) this.#stream.destroy()
+    return Promise.resolve()
+  }
 }
 
 /** A file in the directory of the one that was named, which it becomes at the end. */
 class TemporaryFile implements StateSink {
+  readonly #named: string
   readonly #path: string
   readonly #temporary: string
   readonly #file: FileHandle
   #committed = false
 
-  private constructor(path: string, temporary: string, file: FileHandle) {
+  private constructor(named: string, path: string, temporary: string, file: FileHandle) {
+    this.#named = named
     this.#path = path
     this.#temporary = temporary
     this.#file = file
@@ -62,27 +71,57 @@ class TemporaryFile implements StateSink {
     await refuseOtherThanFile(path)
     const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.partial`)
     // It holds what the device's memory held: for its owner only.
-    return new TemporaryFile(path, temporary, await open(temporary, 'wx', 0o600))
+    const file = await naming(named, open(temporary, 'wx', 0o600))
+    return new TemporaryFile(named, path, temporary, file)
   }
 
   async write(chunk: Uint8Array): Promise<void> {
     for (let at = 0; at < chunk.length;) {
-      const { bytesWritten } = await this.#file.write(chunk, at)
+      const { bytesWritten } = await naming(this.#named, this.#file.write(chunk, at))
       at += bytesWritten
     }
   }
 
   async commit(): Promise<void> {
+    await naming(this.#named, this.#commit())
+  }
+
+  async discard(): Promise<void> {
+    await this.#file.close()
+    if (!this.#committed) await rm(this.#temporary, { force: true })
+  }
+
+  async #commit(): Promise<void> {
     await this.#file.sync()
     await rename(this.#temporary, this.#path)
     this.#committed = true
     const directory = await open(dirname(this.#path))
     await directory.sync().finally(() => directory.close())
   }
+}
 
-  async discard(): Promise<void> {
-    await this.#file.close()
-    if (!this.#committed) await rm(this.#temporary, { force: true })
+/** Tells of a failure by the name that was given: the file that it is about was never named. */
+async function naming<T>(named: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    throw new OutputError(named, error as NodeJS.ErrnoException)
+  }
+}
+
+/** A file that cannot be written. `cause` has the path that it had until then. */
+class OutputError extends Error {
+  override readonly name = 'OutputError'
+  readonly code: string
+  readonly errno: number | undefined
+
+  constructor(named: string, cause: NodeJS.ErrnoException) {
+    const { code = 'ERR_UNKNOWN', errno } = cause
+    // Node's message is `CODE: words, syscall 'path'`.
+    const words = /^\w+: ([^,]+)/.exec(cause.message)?.[1] ?? cause.message
+    super(`'${named}' cannot be written: ${words} (${code})`, { cause })
+    this.code = code
+    this.errno = errno
   }
 }
 

@@ -17,9 +17,10 @@ describe('save and load look at their files before they touch a device', functio
   after(() => rmSync(directory, { recursive: true }))
 
   it('refuses a file in a directory that there is not', async () => {
-    const { code, message } = await failureOf(['save', device, '--raw', '-o', at('no/state')], 1)
+    const { code, message, stderr } = await failureOf(['save', device, '--raw', '-o', at('no/state')], 1)
     assert.equal(code, 'ENOENT')
-    assert.match(message, /no\/\.state/)
+    assert.match(message, /no\/state' cannot be written/)
+    assert.doesNotMatch(stderr, /partial/)
   })
 
   it('refuses a directory that it may not write to', async function () {

@@ -1,10 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openSink } from '#lib/cli/state_sink.js'
-import { capturedIo, contextFor, terminal } from './streams.js'
+import { Captured, capturedIo, contextFor, terminal } from './streams.js'
 
 describe('openSink', () => {
   const context = contextFor(capturedIo())
@@ -54,5 +63,42 @@ describe('openSink', () => {
     assert.equal(io.stdout.text, 'bytes')
     terminal(io.stdout)
     await assert.rejects(openSink('-', contextFor(io)), /state is no text/)
+  })
+
+  it('waits no longer for a reader that has stopped, when it is discarded', async () => {
+    const stdout = new Captured()
+    stdout._write = () => undefined
+    const sink = await openSink('-', contextFor({ ...capturedIo(), stdout }))
+    void sink.write(Buffer.from('bytes'))
+    await sink.discard()
+    assert.ok(stdout.destroyed)
+  })
+
+  it('leaves a stdout that took everything open: something may be said there yet', async () => {
+    const io = capturedIo()
+    const sink = await openSink('-', contextFor(io))
+    await sink.write(Buffer.from('bytes'))
+    await sink.discard()
+    assert.ok(!io.stdout.destroyed)
+  })
+
+  it('names the file that was given, not the one beside it, where it cannot be written', async () => {
+    const path = join(directory, 'no/state')
+    await assert.rejects(openSink(path, context), (error: NodeJS.ErrnoException) => {
+      assert.deepEqual([error.code, error.errno], ['ENOENT', -2])
+      assert.equal(error.message, `'${path}' cannot be written: no such file or directory (ENOENT)`)
+      assert.equal((error.cause as NodeJS.ErrnoException).code, 'ENOENT')
+      return true
+    })
+  })
+
+  it('names it, too, when the directory goes while the state is written', async () => {
+    const inner = join(directory, 'inner')
+    mkdirSync(inner)
+    const sink = await openSink(join(inner, 'state'), context)
+    await sink.write(Buffer.from('bytes'))
+    rmSync(inner, { recursive: true })
+    await assert.rejects(sink.commit(), /inner\/state' cannot be written: no such file or directory/)
+    await sink.discard()
   })
 })
