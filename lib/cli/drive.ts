@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { findDevice, missingFlags, pathTo, VfioError, type Device, type StateName } from '../index.ts'
+import { checkTarget, findDevice, planPath, type Device, type StateName } from '../index.ts'
 import type { Context } from './context.ts'
 import { Hand, lentFd, type OpeningOptions } from './hand.ts'
 import { untilAborted } from '../abort.ts'
@@ -22,10 +22,14 @@ export async function drive(
   const hand = await Hand.take(name, options, context)
   try {
     const before = await hand.device.state()
-    checkPlan(hand.device, before, targets)
-    const work = (): Promise<StepOutput[]> => driveAll(hand, targets, options, context)
-    const steps = await hand.attempt(work, () => putBackIfAborted(hand, context))
-    const state = await hand.device.state()
+    const work = async (): Promise<Pick<DriveOutput, 'steps' | 'state'>> => {
+      checkPlan(hand.device, before, targets)
+      return {
+        steps: await driveAll(hand, targets, options, context),
+        state: await hand.device.state(),
+      }
+    }
+    const { steps, state } = await hand.attempt(work, () => putBackIfAborted(hand, context))
     const result: DriveOutput = { schema: 1, command: 'drive', device: hand.output(), before, steps, state }
     context.answer(result, `The device is in ${state}.`)
     const ending = hand.ending(state)
@@ -42,18 +46,10 @@ async function sayIfBlank(name: string, context: Context): Promise<void> {
 }
 
 /** Refuses a list of states that cannot be driven whole before its first arc. */
-function checkPlan(device: Device, before: StateName, targets: readonly StateName[]): void {
-  const { name, capabilities } = device
+function checkPlan({ name, capabilities }: Device, before: StateName, targets: readonly StateName[]): void {
   for (const [index, target] of targets.entries()) {
-    const from = targets[index - 1] ?? before
-    const missing = missingFlags(target, capabilities)
-    if (missing.length > 0) {
-      const text = `'${name}' has no state ${target}: it lacks the capability ${missing.join(' and ')}`
-      throw new VfioError('ERR_VFIO_CAPABILITY', text, { device: name, state: before })
-    }
-    if (pathTo(from, target, capabilities) !== undefined) continue
-    const text = `'${name}': the kernel has no path from ${from} to ${target} (vfio-migrate fsm prints those that it has)`
-    throw new VfioError('ERR_VFIO_NO_PATH', text, { device: name, state: before })
+    checkTarget(target, capabilities, name)
+    planPath(targets[index - 1] ?? before, target, capabilities, name)
   }
 }
 
