@@ -3,6 +3,7 @@ import type { Readable, Writable } from 'node:stream'
 // Complete in 20.19, where it is called experimental and warns of nothing.
 // eslint-disable-next-line n/no-unsupported-features/node-builtins
 import { styleText } from 'node:util'
+import type { Device, LentDevice, OpenOptions } from '../index.ts'
 import { withTimeout } from './interruption.ts'
 
 /** What a command may touch beside its devices. */
@@ -14,6 +15,8 @@ export interface Io {
   readonly signal?: AbortSignal
   /** Gives SIGINT, SIGTERM and SIGHUP to a listener until the returned function is called. */
   readonly divertSignals?: (listener: (name: NodeJS.Signals) => void) => () => void
+  /** Opens the devices, where not the library does. */
+  readonly openDevice?: (target: string | LentDevice, options: OpenOptions) => Promise<Device>
   /** What would be left behind if the command died now: a sentence for each device in hand. */
   readonly inHand?: Set<string>
 }

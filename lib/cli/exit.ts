@@ -4,17 +4,18 @@
  * What the command exits with. The numbers are API; the README repeats the table.
  *
  * Between `failed` and `left` the kernel decides: each device is asked for its state after the recovery. A destination
- * that the command has opened is reset when it cannot be loaded. It was there to be overwritten, so that loses nothing.
+ * that was opened by name was blank by being opened; when it was reset, and is blank again, it is as before, and a
+ * sentence says that it was reset. A lent device that has lost the state that it held is not, whatever it answers.
  */
 export const exitCodes = {
   done: 0,
-  /** Failed, and every device was asked and is in the state that it began in. */
+  /** Failed, and every device is as it was before the command. */
   failed: 1,
   /** The command line cannot be meant as it is; no device was driven. */
   usage: 2,
   /** A device that is missing, cannot be opened or cannot migrate; something of this machine that is missing. */
   unable: 3,
-  /** Failed, and a device is in another state than it began in, or does not tell: act now. */
+  /** A device has lost the state that it held, or is left in another one, or does not tell: act now. */
   left: 4,
   timeout: 124,
   hungUp: 129,
@@ -22,7 +23,7 @@ export const exitCodes = {
   terminated: 143,
 } as const
 
-/** Failures whose code says more than "failed" does, as long as every device is in the state that it began in. */
+/** Failures whose code says more than "failed" does, as long as every device is as it was. */
 const byErrorCode: Readonly<Record<string, number>> = {
   ERR_VFIO_USAGE: exitCodes.usage,
   ERR_VFIO_UNKNOWN_STATE: exitCodes.usage,
@@ -37,7 +38,7 @@ const byErrorCode: Readonly<Record<string, number>> = {
   ERR_VFIO_PREREQUISITE: exitCodes.unable,
 }
 
-/** What a command exits with that failed with `code` and left every device in the state that it began in. */
+/** What a command exits with that failed with `code` and left every device as it was. */
 export function exitCodeFor(code: string): number {
   return byErrorCode[code] ?? exitCodes.failed
 }

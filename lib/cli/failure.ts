@@ -3,7 +3,7 @@ import { isVfioError, type Arc, type StateName } from '../index.ts'
 import type { Context } from './context.ts'
 import { exitCodeFor, exitCodes } from './exit.ts'
 import { interruptedExit } from './interruption.ts'
-import type { CauseOutput, ErrorOutput, FailureOutput } from './schemas/failure.ts'
+import type { CauseOutput, ErrorOutput, FailureOutput, OtherDeviceOutput } from './schemas/failure.ts'
 import { UsageError } from './refusals.ts'
 
 /** What a failure did to a device, and where it left it. */
@@ -12,8 +12,13 @@ export interface Aftermath {
   readonly arcs: readonly Arc[]
   /** As the kernel answered after the failure and the recovery from it. */
   readonly state: StateName | undefined
-  /** `state` is the one that the device was in before the command. */
+  /**
+   * It is as it was before the command: `state` is the same, and nothing that it held is lost. A device that was opened
+   * here held nothing.
+   */
   readonly restored: boolean
+  /** The command has reset it. */
+  readonly wasReset: boolean
   readonly recovery: 'none' | 'reset'
   /** What a person has to know or to do about it. */
   readonly advice: readonly string[]
@@ -94,6 +99,7 @@ function errorOutput(first: unknown, aftermaths: readonly Aftermath[]): ErrorOut
     failedArc: known?.failedArc ?? failedArcOf(cause),
     state: about ? about.state : known?.state,
     recovery: about?.recovery ?? known?.recovery ?? 'none',
+    wasReset: about?.wasReset || undefined,
     cause: cause && causeOutput(cause),
     others: others.length === 0 ? undefined : others.map(otherOutput),
   }
@@ -103,16 +109,13 @@ function failedArcOf(error: unknown): ErrorOutput['failedArc'] {
   return isVfioError(error) ? error.failedArc : undefined
 }
 
-function otherOutput({
-  device,
-  arcs,
-  state,
-  recovery,
-}: Aftermath): NonNullable<ErrorOutput['others']>[number] {
-  return { device, arcs: [...arcs], state, recovery }
+function otherOutput(aftermath: Aftermath): OtherDeviceOutput {
+  const { device, arcs, state, recovery, wasReset } = aftermath
+  return { device, arcs: [...arcs], state, recovery, wasReset: wasReset || undefined }
 }
 
-function causeOutput(error: unknown): CauseOutput {
+/** An error as JSON has it. */
+export function causeOutput(error: unknown): CauseOutput {
   const { errno, request } = error as { errno?: unknown; request?: unknown }
   return {
     code: codeOf(error),

@@ -29,7 +29,7 @@ export class Hand {
   readonly #context: Context
   readonly #name: string
   readonly #note: string
-  #blanked = false
+  #wasReset = false
 
   private constructor(name: string, device: Device, before: StateName | undefined, context: Context) {
     this.device = device
@@ -61,7 +61,8 @@ export class Hand {
     if (fd !== undefined && (options.via ?? options.vfToken) !== undefined)
       throw new UsageError(`'${name}' is open already: --via and --vf-token do not apply`)
     const { via, vfToken } = options
-    const device = await openDevice(fd === undefined ? name : { fd }, {
+    const open = context.io.openDevice ?? openDevice
+    const device = await open(fd === undefined ? name : { fd }, {
       ...(via && { via }),
       ...(vfToken && { vfToken }),
       signal: context.signal,
@@ -119,24 +120,40 @@ export class Hand {
    * anyway: the state of a lent one is its lender's to give up.
    */
   async makeBlank(): Promise<void> {
-    if (!this.isOpened || (await this.#state()) === this.before) return
+    if (!this.isOpened || (!this.#wasResumed && (await this.#state()) === this.before)) return
+    await this.reset()
+  }
+
+  /** Resets the device: what it held is gone. */
+  async reset(): Promise<void> {
     await this.device.reset()
-    this.#blanked = true
+    this.#wasReset = true
   }
 
   /** What became of the device, asked of the kernel. */
   async aftermath(): Promise<Aftermath> {
     const state = await this.#state()
-    const restored = state === this.before
+    const restored = state === this.before && !this.#hasLostState
     const stuck = !restored && (state === undefined || state === 'ERROR' || state === 'RESUMING')
     return {
       device: this.device.name,
       arcs: this.arcs,
       state,
       restored,
+      wasReset: this.#wasReset,
       recovery: stuck ? 'reset' : 'none',
       advice: this.#advice(state, restored, stuck),
     }
+  }
+
+  /** A state was to be loaded into it. */
+  get #wasResumed(): boolean {
+    return this.arcs.some(({ to }) => to === 'RESUMING')
+  }
+
+  /** What it held is gone. One that was opened here held nothing, and holds nothing again when it is reset. */
+  get #hasLostState(): boolean {
+    return this.isOpened ? this.#wasResumed && !this.#wasReset : this.#wasResumed || this.#wasReset
   }
 
   /** What happens to a device in `state` now that the command ends; undefined when there is nothing to say. */
@@ -164,9 +181,15 @@ export class Hand {
 
   #advice(state: StateName | undefined, restored: boolean, stuck: boolean): string[] {
     const name = `'${this.#name}'`
-    if (restored) return this.#blanked ? [`${name} was reset: it is blank, and in ${state}.`] : []
-    const now = `${name} is in ${state ?? 'a state that it does not tell'}, and was in ${this.before ?? 'none'} before.`
-    if (this.isOpened) return [`${now} Closing it now resets it.`]
-    return [stuck ? `${now} Only a reset helps: vfio-migrate reset ${this.#name} --yes` : now]
+    if (restored)
+      return this.#wasReset
+        ? [`${name} was reset: it is blank, as it was when it was opened, and in ${state}.`]
+        : []
+    const then = state === this.before ? 'as before' : `and was in ${this.before ?? 'none'} before`
+    const now = `${name} is in ${state ?? 'a state that it does not tell'}, ${then}`
+    if (this.isOpened) return [`${now}. Closing it now resets it.`]
+    const lost = this.#hasLostState ? ', but what it held is gone' : ''
+    const remedy = stuck ? ` Only a reset helps: vfio-migrate reset ${this.#name} --yes` : ''
+    return [`${now}${lost}.${remedy}`]
   }
 }

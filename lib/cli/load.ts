@@ -12,6 +12,8 @@ interface LoadOptions extends OpeningOptions, KeepingOptions {
   readonly input: string
 }
 
+type Loaded = Pick<LoadOutput, 'bytes' | 'state'>
+
 /** `vfio-migrate load DEVICE --raw -i FILE|-` */
 export async function load(
   [name = '']: readonly string[],
@@ -24,9 +26,8 @@ export async function load(
   try {
     const hand = await Hand.take(name, options, context)
     try {
-      const bytes = await loadFrom(source, hand, context)
+      const { bytes, state } = await loadFrom(source, hand, context)
       const { arcs } = hand
-      const state = await hand.device.state()
       const device = hand.output()
       const keep = keeping.kind
       const result: LoadOutput = {
@@ -41,7 +42,10 @@ export async function load(
       }
       context.outcome(result, `Loaded ${bytesText(bytes)} into '${name}', which is in ${state}.`)
       context.say(keeping.words(name, hand))
-      return await keeping.keep(hand)
+      return await hand.attempt(
+        () => keeping.keep(hand),
+        () => hand.makeBlank(),
+      )
     } finally {
       await hand.close()
     }
@@ -51,15 +55,15 @@ export async function load(
 }
 
 /** Loads everything and runs the device; should anything fail, a device that was opened here is made blank. */
-async function loadFrom(source: StateSource, hand: Hand, { signal }: Context): Promise<number> {
-  const work = async (): Promise<number> => {
+async function loadFrom(source: StateSource, hand: Hand, { signal }: Context): Promise<Loaded> {
+  const work = async (): Promise<Loaded> => {
     await hand.device.state()
     await hand.go('RESUMING', { signal })
     const bytes = await untilAborted(pour(source, hand), signal)
     // The device says here whether it has got a whole state.
     await hand.go('STOP', { signal })
     await hand.go('RUNNING')
-    return bytes
+    return { bytes, state: await hand.device.state() }
   }
   return await hand.attempt(work, () => hand.makeBlank())
 }

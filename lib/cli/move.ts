@@ -9,7 +9,8 @@ import {
 } from '../index.ts'
 import { refuseBlankSource } from './blank_source.ts'
 import type { Context } from './context.ts'
-import { CommandFailure } from './failure.ts'
+import { exitCodes } from './exit.ts'
+import { CommandFailure, causeOutput, type Aftermath } from './failure.ts'
 import { Hand, lentFd, type OpeningOptions } from './hand.ts'
 import { chooseKeeping, type Keeping, type KeepingOptions } from './keeping.ts'
 import { arcText, bytesText, msText } from './quantity.ts'
@@ -36,10 +37,14 @@ export async function move(
     destination = await Hand.take(to, options, context)
     const report = await moveState(source, destination, context)
     tell(report, source, destination, keeping, context)
+    const given = await source.aftermath()
+    const why = report.source.error
+    if (why) sayStuck(why, given, context)
     // Its state is the destination's now.
     await source.close()
     context.say(keeping.words(to, destination))
-    return await keeping.keep(destination)
+    const exit = await keep(destination, given, keeping)
+    return exit === exitCodes.done && why ? exitCodes.left : exit
   } finally {
     await destination?.close()
     await source.close()
@@ -60,7 +65,10 @@ async function nameOf(name: string): Promise<string> {
 async function moveState(source: Hand, destination: Hand, { signal }: Context): Promise<MigrationReport> {
   try {
     await Promise.all([source.device.state(), destination.device.state()])
-    return await migrate({ from: source.device, to: destination.device, signal })
+    const report = await migrate({ from: source.device, to: destination.device, signal })
+    source.arcs.push(...report.source.arcs)
+    destination.arcs.push(...report.destination.arcs)
+    return report
   } catch (error) {
     throw await afterFailure(error, source, destination)
   }
@@ -76,6 +84,22 @@ async function afterFailure(error: unknown, source: Hand, destination: Hand): Pr
   const first = await source.aftermath()
   const second = await destination.aftermath()
   return new CommandFailure(error, first.restored && !second.restored ? [second, first] : [first, second])
+}
+
+/** The destination runs: the migration has happened, and the source needs somebody's attention. */
+function sayStuck(why: Error, { advice }: Aftermath, context: Context): void {
+  context.say(`The destination runs, but the source could not be stopped: ${why.message}`)
+  for (const line of advice) context.say(line)
+}
+
+/** A destination that cannot be kept as was said is made blank, where it was opened here; the source has stopped. */
+async function keep(destination: Hand, source: Aftermath, keeping: Keeping): Promise<number> {
+  try {
+    return await keeping.keep(destination)
+  } catch (error) {
+    await destination.makeBlank().catch(() => undefined)
+    throw new CommandFailure(error, [await destination.aftermath(), source])
+  }
 }
 
 function tell(
@@ -101,8 +125,8 @@ function tell(
   context.outcome(result, words(report))
 }
 
-function sideOutput(hand: Hand, { arcs, state }: SideReport): SideOutput {
-  return { device: hand.output(), arcs: [...arcs], state }
+function sideOutput(hand: Hand, { arcs, state, error }: SideReport): SideOutput {
+  return { device: hand.output(), arcs: [...arcs], state, error: error && causeOutput(error) }
 }
 
 function words(report: MigrationReport): string {

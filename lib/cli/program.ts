@@ -132,6 +132,16 @@ Example: vfio-migrate drive 0000:08:00.2 PRE_COPY,STOP_COPY,RUNNING`,
   },
 } // prettier-ignore
 
+const exitCodesText = `
+Exit codes:
+  0    done
+  1    failed; every device is as it was. A destination that was opened here by name may have been reset:
+       opening it had made it blank
+  2    wrong usage
+  3    a device that is missing or cannot migrate, or something of this machine that is missing
+  4    a lent device has lost the state that it held, or a device is left in another state: act now
+  124  timeout; 129 SIGHUP, 130 SIGINT, 143 SIGTERM: every device is as it was`
+
 /** What the command can be told to do. */
 export const verbs: ReadonlySet<string> = new Set(Object.keys(table))
 
@@ -146,10 +156,7 @@ export function makeProgram(context: Context, onExit: (code: number) => void): C
       // Every failure is reported in one place.
       outputError: () => undefined,
     })
-    .addHelpText(
-      'after',
-      '\nExit codes: 0 done; 1 failed, devices as before; 2 usage; 3 unable; 4 failed, a device is left\n  otherwise: act now; 124 timeout, 129 SIGHUP, 130 SIGINT, 143 SIGTERM,\n  devices as before.',
-    )
+    .addHelpText('after', exitCodesText)
   for (const [name, verb] of Object.entries(table)) addVerb(program, name, verb, context, onExit)
   return program
 }

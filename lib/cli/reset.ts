@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
-import { findDevice, VfioError } from '../index.ts'
+import { findDevice, VfioError, type StateName } from '../index.ts'
 import { isTerminal, type Context } from './context.ts'
 import { Hand, lentFd, type OpeningOptions } from './hand.ts'
 import { untilAborted } from '../abort.ts'
@@ -22,11 +22,11 @@ export async function reset(
   await confirm(name, options, context)
   const hand = await Hand.take(name, options, context)
   try {
-    await hand.attempt(
-      () => hand.device.reset(),
-      () => Promise.resolve(),
-    )
-    const state = hand.before === undefined ? undefined : await hand.device.state()
+    const work = async (): Promise<StateName | undefined> => {
+      await hand.reset()
+      return hand.before === undefined ? undefined : await hand.device.state()
+    }
+    const state = await hand.attempt(work, () => Promise.resolve())
     const result: ResetOutput = {
       schema: 1,
       command: 'reset',

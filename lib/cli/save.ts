@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { saveState } from '../index.ts'
+import { saveState, type StateName } from '../index.ts'
 import { refuseBlankSource } from './blank_source.ts'
 import type { Context } from './context.ts'
 import { Hand, type OpeningOptions } from './hand.ts'
@@ -14,7 +14,7 @@ interface SaveOptions extends OpeningOptions {
   readonly blankSource?: boolean
 }
 
-type Saved = Pick<SaveOutput, 'bytes' | 'precopyBytes'>
+type Saved = Pick<SaveOutput, 'bytes' | 'precopyBytes' | 'state'>
 
 /** `vfio-migrate save DEVICE --raw -o FILE|-` */
 export async function save(
@@ -31,7 +31,6 @@ export async function save(
     const hand = await Hand.take(name, options, context)
     try {
       const saved = await saveInto(sink, hand, options, context)
-      const state = await hand.device.state()
       const { arcs } = hand
       const result: SaveOutput = {
         schema: 1,
@@ -40,7 +39,6 @@ export async function save(
         output,
         ...saved,
         arcs,
-        state,
       }
       context.outcome(result, words(name, result, hand))
     } finally {
@@ -59,18 +57,18 @@ async function saveInto(
   { signal }: Context,
 ): Promise<Saved> {
   const before = await hand.device.state()
-  const work = async (): Promise<Saved> => {
+  const work = async (): Promise<Omit<Saved, 'state'>> => {
     const { bytes, precopyBytes } = await saveState(hand, chunk => sink.write(chunk), signal)
     await sink.commit()
     return { bytes, precopyBytes }
   }
   const saved = await hand.attempt(work, () => hand.putBack())
   // The state is saved and has its name: a failure from here on leaves the device where it is.
-  await hand.attempt(
-    () => hand.go(resumeSource ? before : 'STOP'),
-    () => Promise.resolve(),
-  )
-  return saved
+  const leave = async (): Promise<StateName> => {
+    await hand.go(resumeSource ? before : 'STOP')
+    return await hand.device.state()
+  }
+  return { ...saved, state: await hand.attempt(leave, () => Promise.resolve()) }
 }
 
 function words(name: string, { bytes, precopyBytes, output, state }: SaveOutput, hand: Hand): string {

@@ -19,6 +19,7 @@ export interface OtherDeviceOutput {
   arcs: Arc[]
   state?: StateName | undefined
   recovery: 'none' | 'reset'
+  wasReset?: boolean | undefined
 }
 
 export interface ErrorOutput extends CauseOutput {
@@ -28,7 +29,13 @@ export interface ErrorOutput extends CauseOutput {
   failedArc?: { from: StateName; to: StateName } | undefined
   /** As the kernel answered at the end; absent when it was not, or could not be, asked. */
   state?: StateName | undefined
+  /** What is left to do with the device. */
   recovery: 'none' | 'reset'
+  /**
+   * True when the command has reset the device: what it held is gone. One that the command has opened by name, to load a
+   * state into it, held nothing; the exit status is 1 then, if no other device is left otherwise than it was.
+   */
+  wasReset?: boolean | undefined
   cause?: CauseOutput | undefined
   others?: OtherDeviceOutput[] | undefined
 }
@@ -47,11 +54,14 @@ const causeEntries = {
   request: v.optional(v.string()),
 }
 
+export const cause: Schema<CauseOutput> = v.strictObject(causeEntries)
+
 const other: Schema<OtherDeviceOutput> = v.strictObject({
   device: v.string(),
   arcs: v.array(arc),
   state: v.optional(stateName),
   recovery,
+  wasReset: v.optional(v.boolean()),
 })
 
 export const failure: Schema<FailureOutput> = v.strictObject({
@@ -64,7 +74,8 @@ export const failure: Schema<FailureOutput> = v.strictObject({
     failedArc: v.optional(v.strictObject({ from: stateName, to: stateName })),
     state: v.optional(stateName),
     recovery,
-    cause: v.optional(v.strictObject(causeEntries)),
+    wasReset: v.optional(v.boolean()),
+    cause: v.optional(cause),
     others: v.optional(v.array(other)),
   }),
 })

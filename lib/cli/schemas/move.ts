@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import * as v from 'valibot'
 import type { Arc, StateName } from '../../index.ts'
+import { cause, type CauseOutput } from './failure.ts'
 import { keeping, type KeepingOutput } from './load.ts'
 import { arc, bytes, device, stateName, type DeviceOutput, type Schema } from './parts.ts'
 
@@ -8,6 +9,8 @@ export interface SideOutput {
   device: DeviceOutput
   arcs: Arc[]
   state?: StateName | undefined
+  /** Why the source could not be stopped, although the destination runs; the exit status is 4 then. */
+  error?: CauseOutput | undefined
 }
 
 export interface MoveOutput {
@@ -30,6 +33,7 @@ const side: Schema<SideOutput> = v.strictObject({
   device,
   arcs: v.array(arc),
   state: v.optional(stateName),
+  error: v.optional(cause),
 })
 
 export const move: Schema<MoveOutput> = v.strictObject({
