@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import * as v from 'valibot'
-import { stateNames, type Arc, type StateName } from '../../index.ts'
+import type { Arc } from '../../index.ts'
+import { stateNames, type StateName } from '../../kernel/state.ts'
 
 /** A schema whose input and output are one type: JSON is checked, never changed. */
 export type Schema<T> = v.GenericSchema<T>
