@@ -52,6 +52,7 @@ Answer WriteCall::CopyPiece(Napi::Env env) {
 void WriteCall::PostPiece(Napi::Env env) {
   Answer answer = CopyPiece(env);
   if (answer < 0) {
+    session_->EndWrites();
     RefuseAndDeliver(answer);
   } else if (!session_->Post(this)) {
     RefuseAndDeliver(-EBADF);

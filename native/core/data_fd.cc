@@ -25,20 +25,15 @@ void UnblockSaving(int fd) {
 
 }  // namespace
 
-DataFd::DataFd(Held<Device> device, Fd fd, Fd wake, Held<BufferPool> pool)
-    : device_(std::move(device)),
-      fd_(std::move(fd)),
-      wake_(std::move(wake)),
-      pool_(std::move(pool)) {}
+DataFd::DataFd(Held<Device> device, Fd wake, Held<BufferPool> pool)
+    : device_(std::move(device)), wake_(std::move(wake)), pool_(std::move(pool)) {}
 
-Answer DataFd::Open(const Held<Device>& device, Fd fd, Owner<DataFd>* session) {
-  UnblockSaving(fd.get());
+Answer DataFd::Prepare(const Held<Device>& device, Owner<DataFd>* prepared) {
   Fd wake(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!wake) return -errno;
   auto pool = Held<BufferPool>::Adopt(new (std::nothrow) BufferPool());
   if (!pool) return -ENOMEM;
-  auto fresh =
-      Held<DataFd>::Adopt(new (std::nothrow) DataFd(device, std::move(fd), std::move(wake), pool));
+  auto fresh = Held<DataFd>::Adopt(new (std::nothrow) DataFd(device, std::move(wake), pool));
   if (!fresh) return -ENOMEM;
   // We are in the device's control lane, a user of it, so this cannot fail.
   device->Enter();
@@ -47,13 +42,15 @@ Answer DataFd::Open(const Held<Device>& device, Fd fd, Owner<DataFd>* session) {
     device->Leave();
     return answer;
   }
-  census.sessions++;
-  if (!device->Attach(fresh.get())) {
-    fresh->Shutdown();
-    return -ECANCELED;
-  }
-  *session = Owner<DataFd>(std::move(fresh));
+  *prepared = Owner<DataFd>(std::move(fresh));
   return 0;
+}
+
+Answer DataFd::Open(Fd fd) {
+  UnblockSaving(fd.get());
+  fd_ = std::move(fd);
+  census.sessions++;
+  return device_->Attach(this) ? 0 : -ECANCELED;
 }
 
 void DataFd::Wake() {
@@ -63,9 +60,9 @@ void DataFd::Wake() {
 
 void DataFd::CloseFds() {
   device_->Detach(this);
+  if (fd_) census.sessions--;
   fd_.Close();
   wake_.Close();
-  census.sessions--;
   device_->Leave();
 }
 

@@ -27,14 +27,20 @@ struct PrecopyInfo {
 /// open for it.
 class DataFd final : public LaneOwner {
  public:
-  /// Takes `fd`; a saving one becomes non-blocking. -ECANCELED when the device is ending.
-  static Answer Open(const Held<Device>& device, Fd fd, Owner<DataFd>* session);
+  /// Everything that a session needs but its fd. In the control lane of the device, before the SET
+  /// that opens the session: the kernel gives its fd once, so nothing of ours may fail after that.
+  static Answer Prepare(const Held<Device>& device, Owner<DataFd>* prepared);
+  /// Takes `fd`, once; a saving one becomes non-blocking. -ECANCELED when the device is ending.
+  Answer Open(Fd fd);
 
   /// In the data lane. Blocks until there is something to answer, or the session ends.
   ReadData Read(size_t max_bytes, int wait_ms);
   /// In the data lane. Blocks until all is taken. After the first failure every answer is -ENODEV
   /// without a call.
   Answer Write(const uint8_t* data, size_t length);
+  /// Bytes of the stream will not come: what is behind them must not be written either. While no
+  /// write is in the data lane.
+  void EndWrites() { dead_ = true; }
   /// In the control lane of the device. Blocks.
   PrecopyInfo GetPrecopyInfo();
 
@@ -44,7 +50,7 @@ class DataFd final : public LaneOwner {
  private:
   friend class Device;
 
-  DataFd(Held<Device> device, Fd fd, Fd wake, Held<BufferPool> pool);
+  DataFd(Held<Device> device, Fd wake, Held<BufferPool> pool);
   void Wake() override;
   void CloseFds() override;
   Answer ReadOnce(uint8_t* data, size_t length, uint64_t* arc);

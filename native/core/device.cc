@@ -1,12 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "device.h"
 
+#include <algorithm>
 #include <new>
 
 #include "feature.h"
 #include "uapi.h"
 
 namespace vfio_migrate {
+
+namespace {
+
+/// Whether an arc into one of the states opens a session. Not whether one does: along the saving
+/// group the fd stays the one that there is.
+bool MayOpenSession(const Path& path) {
+  return std::any_of(path.states.get(), path.states.get() + path.count, [](uint32_t state) {
+    return state == uapi::kStateStopCopy || state == uapi::kStateResuming ||
+           state == uapi::kStatePreCopy || state == uapi::kStatePreCopyP2p;
+  });
+}
+
+}  // namespace
 
 void Device::Hold(DeviceFds fds) {
   fds_ = std::move(fds);
@@ -21,6 +35,8 @@ Arcs Device::SetStates(const Path& path) {
     arcs.result = -ENOMEM;
     return arcs;
   }
+  Owner<DataFd> prepared;
+  if (MayOpenSession(path)) arcs.result = DataFd::Prepare(Held<Device>(this), &prepared);
   arcs.times[arcs.time_count++] = NowMs();
   while (arcs.result >= 0 && arcs.done < path.count) {
     int data_fd = -1;
@@ -32,17 +48,20 @@ Arcs Device::SetStates(const Path& path) {
     // it.
     arc_.fetch_add(1, std::memory_order_release);
     arcs.done++;
-    if (data_fd >= 0) arcs.result = OpenSession(data_fd, &arcs.session);
+    if (data_fd >= 0) arcs.result = OpenSession(Fd(data_fd), &prepared, &arcs.session);
   }
   arcs.arc = arc();
   return arcs;
 }
 
-/// The state has changed whatever happens here. A session that came before was ended by the path
-/// itself.
-Answer Device::OpenSession(int data_fd, Owner<DataFd>* session) {
+/// A session that came before was ended by the path itself. Only the second of a path, which no
+/// path from one state to another has, may still fail for want of a thread.
+Answer Device::OpenSession(Fd data_fd, Owner<DataFd>* prepared, Owner<DataFd>* session) {
   *session = Owner<DataFd>();
-  return DataFd::Open(Held<Device>(this), Fd(data_fd), session);
+  Answer answer = *prepared ? 0 : DataFd::Prepare(Held<Device>(this), prepared);
+  if (answer == 0) answer = (*prepared)->Open(std::move(data_fd));
+  if (answer == 0) std::swap(*session, *prepared);
+  return answer;
 }
 
 Answer Device::Reset() { return Ioctl(fd(), uapi::kDeviceReset, nullptr); }

@@ -39,7 +39,8 @@ class Device final : public LaneOwner {
 
   /// How many SETs succeeded so far, on whatever path.
   uint64_t arc() const { return arc_.load(std::memory_order_acquire); }
-  /// SET for each state in turn; stops at the first that fails. In the control lane. Blocks.
+  /// SET for each state in turn; stops at the first that fails, or before it when there is no room
+  /// for the session that it might open. In the control lane. Blocks.
   Arcs SetStates(const Path& path);
 
   /// VFIO_DEVICE_RESET, in a thread beside the control lane. Blocks.
@@ -56,7 +57,7 @@ class Device final : public LaneOwner {
   Device() = default;
   void Wake() override;
   void CloseFds() override;
-  Answer OpenSession(int data_fd, Owner<DataFd>* session);
+  Answer OpenSession(Fd data_fd, Owner<DataFd>* prepared, Owner<DataFd>* session);
 
   DeviceFds fds_;
   bool held_ = false;

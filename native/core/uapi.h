@@ -36,6 +36,12 @@ constexpr uint32_t kFeatureDmaLoggingReport = 8;
 constexpr uint32_t kFeatureMigDataSize = 9;
 constexpr uint32_t kFeatureMigPrecopyInfoV2 = 12;
 
+/// The states that an arc enters with a new data_fd.
+constexpr uint32_t kStateStopCopy = 3;
+constexpr uint32_t kStateResuming = 4;
+constexpr uint32_t kStatePreCopy = 6;
+constexpr uint32_t kStatePreCopyP2p = 7;
+
 constexpr uint32_t kGroupFlagsViable = 1u << 0;
 constexpr uint32_t kRegionInfoFlagCaps = 1u << 3;
 constexpr uint16_t kRegionInfoCapSparseMmap = 1;

@@ -267,13 +267,25 @@ EXPORT int ppoll(struct pollfd* fds, nfds_t count, const struct timespec* timeou
   return result;
 }
 
-// No system call that names a device, but one of the steps of opening it.
+// What a lane needs beside the device's own fds: told to fail like any call.
+static long gate_lane(const char* operation) {
+  lock();
+  struct verdict v = gate(operation, kNoDevice);
+  unlock();
+  return v.error;
+}
+
+EXPORT int eventfd(unsigned count, int flags) {
+  typedef int type(unsigned, int);
+  NEXT(type, "eventfd")
+  long error = gate_lane("eventfd");
+  return error < 0 ? (int)answer(error) : real(count, flags);
+}
+
 EXPORT int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*body)(void*),
                           void* argument) {
   typedef int type(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
   NEXT(type, "pthread_create")
-  lock();
-  struct verdict v = gate("pthread_create", kNoDevice);
-  unlock();
-  return v.error < 0 ? (int)-v.error : real(thread, attributes, body, argument);
+  long error = gate_lane("pthread_create");
+  return error < 0 ? (int)-error : real(thread, attributes, body, argument);
 }

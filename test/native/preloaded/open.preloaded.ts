@@ -4,7 +4,20 @@ import { closeSync, openSync } from 'node:fs'
 import type { OpenStep } from '#lib/backend/seam.js'
 import { addon } from './addon.js'
 import { kernel } from './kernel.js'
-import { E, STOP, STOP_COPY, keep, open, openInGroup, scenario } from './scenario.js'
+import {
+  E,
+  PRE_COPY,
+  PRE_COPY_P2P,
+  RESUMING,
+  RUNNING,
+  RUNNING_P2P,
+  STOP,
+  STOP_COPY,
+  keep,
+  open,
+  openInGroup,
+  scenario,
+} from './scenario.js'
 
 const openCdev = () => addon.openCdev('/dev/vfio/devices/vfio0', '/dev/iommu', undefined)
 const openGroup = () => addon.openGroup('/dev/vfio/7', '/dev/vfio/vfio', 1, '0000:08:00.2')
@@ -154,19 +167,23 @@ describe('a thread that does not start', () => {
   scenario('leaves an fd that was to be adopted to its owner', () => {
     const fd = openSync('/dev/vfio-fake/lent0', 'r+')
     kernel.rule('*', 'pthread_create', 'fail', E.EAGAIN)
-    const { result, step } = addon.adopt(fd, [])
+    const { result, step } = addon.adopt(fd, {})
     assert.deepEqual([result, step], [-E.EAGAIN, 'start thread'])
     closeSync(fd)
     assert.deepEqual({ ...addon.census() }, none)
   })
 
-  scenario('leaves the state moved and nobody with a session', async () => {
+  for (const states of [[STOP, STOP_COPY], [PRE_COPY], [PRE_COPY_P2P], [STOP, RESUMING]]) {
+    scenario(`leaves a device as it was that was to go to ${states.join(', ')}`, () =>
+      isLeftAsItWas('pthread_create', E.EAGAIN, states),
+    )
+  }
+
+  scenario('is not needed where no session could begin', async () => {
     const device = await open()
     kernel.rule('*', 'pthread_create', 'fail', E.EAGAIN)
-    const { result, done, arc, session } = await device.setStates([STOP, STOP_COPY])
-    assert.deepEqual([result, done, arc, session], [-E.EAGAIN, 2, 2, undefined])
-    assert.deepEqual(kernel.files(), ['device', 'iommufd'])
-    assert.equal(await device.getState(), STOP_COPY)
+    assert.equal((await device.setStates([RUNNING_P2P, STOP, RUNNING])).done, 3)
+    assert.equal(await device.reset(), -E.EAGAIN)
   })
 
   scenario('is what reset answers', async () => {
@@ -175,6 +192,23 @@ describe('a thread that does not start', () => {
     assert.equal(await device.reset(), -E.EAGAIN)
     assert.equal(await device.reset(), 0)
   })
+})
+
+/** What a session needs failed before the first SET, so that no session of the kernel's is lost. */
+async function isLeftAsItWas(operation: string, error: number, states: readonly number[]): Promise<void> {
+  const device = await open()
+  kernel.rule('*', operation, 'fail', error)
+  const { result, done, times, arc, session } = await device.setStates(states)
+  assert.deepEqual([result, done, times.length, arc, session], [-error, 0, 1, 0, undefined])
+  assert.deepEqual(kernel.lines('SET_STATE'), [])
+  assert.deepEqual({ ...addon.census() }, { lanes: 1, sessions: 0, devices: 1 })
+  const { result: again, session: opened } = await device.setStates(states)
+  assert.equal(again, 0)
+  await opened?.close()
+}
+
+describe('an eventfd that is not to be had', () => {
+  scenario('leaves a device as it was', () => isLeftAsItWas('eventfd', E.EMFILE, [STOP, STOP_COPY]))
 })
 
 const steps: readonly (readonly [operation: string, step: OpenStep, open: typeof openCdev])[] = [

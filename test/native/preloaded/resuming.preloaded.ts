@@ -6,6 +6,10 @@ import { E, RESUMING, STOP, enter, open, scenario } from './scenario.js'
 const pattern = (bytes: number): Uint8Array =>
   Uint8Array.from({ length: bytes }, (_, i) => (i * 7 + 3) & 0xff)
 
+function detach({ buffer }: Uint8Array): void {
+  structuredClone(buffer, { transfer: [buffer as ArrayBuffer] })
+}
+
 /** The fake kernel's count and hash of what it took. */
 function taken(): number[] {
   return kernel.ask('taken 0').trim().split(' ').map(Number)
@@ -81,6 +85,33 @@ describe('a write to a resuming fd', () => {
     kernel.rule(0, 'write', 'fail', E.EIO, 2)
     assert.equal(await session.write(pattern(100)), -E.EIO)
     assert.deepEqual(taken(), [10, hash(pattern(10))])
+  })
+
+  scenario('whose array is detached between two pieces is the last that reaches the kernel', async () => {
+    const session = await enter(await open(), RESUMING)
+    const data = pattern((1 << 20) + 10)
+    kernel.hold(0, 'write')
+    const writes = [session.write(data), session.write(pattern(10))]
+    kernel.waitFor('held write')
+    detach(data)
+    kernel.release('write')
+    assert.deepEqual(await Promise.all(writes), [-E.EFAULT, -E.ENODEV])
+    assert.equal(await session.write(pattern(10)), -E.ENODEV)
+    assert.deepEqual(kernel.lines('write'), [`write 0 = ${1 << 20}`])
+    await session.close()
+    assert.equal(await session.write(pattern(10)), -E.EBADF)
+  })
+
+  scenario('whose array is detached before its turn is the last as well', async () => {
+    const session = await enter(await open(), RESUMING)
+    const data = pattern(10)
+    kernel.hold(0, 'write')
+    const writes = [session.write(pattern(20)), session.write(data), session.write(pattern(30))]
+    kernel.waitFor('held write')
+    detach(data)
+    kernel.release('write')
+    assert.deepEqual(await Promise.all(writes), [20, -E.EFAULT, -E.ENODEV])
+    assert.deepEqual(kernel.lines('write'), ['write 0 = 20'])
   })
 
   scenario('answers ENODEV after the session ended', async () => {

@@ -57,6 +57,14 @@ describe('a read of a saving fd', () => {
     assert.deepEqual(await drain(session), stream([image]).subarray(7))
   })
 
+  scenario('takes 16 MiB at most, whatever is asked for', async () => {
+    const device = await open()
+    kernel.set(0, { image: 17 << 20 })
+    const session = await enter(device, STOP_COPY)
+    const { result, data } = await session.read(1 << 30, 0)
+    assert.deepEqual([result, data.length], [16 << 20, 16 << 20])
+  })
+
   scenario('is set O_NONBLOCK before the session is handed out', async () => {
     await enter(await open(), STOP_COPY)
     assert.deepEqual(kernel.lines('F_SETFL'), ['F_SETFL saving O_NONBLOCK'])

@@ -87,6 +87,15 @@ describe('setStates', () => {
     await session.close()
   })
 
+  scenario('answers the last of the sessions that one list opened', async () => {
+    const device = await open()
+    const session = await enter(device, STOP_COPY, STOP, RESUMING)
+    assert.equal(await session.write(new Uint8Array(10)), 10)
+    await session.close()
+    await kernel.until('close saving')
+    assert.deepEqual(kernel.files(), ['device', 'iommufd'])
+  })
+
   scenario('does nothing for an empty list', async () => {
     const device = await open()
     const answer = await device.setStates([])
