@@ -4,7 +4,8 @@ import type { Clock } from '../clock.ts'
 /**
  * The seam is the system call: each operation is one request to the kernel (or to what stands in for it) and
  * answers what the kernel would, a number `>= 0` or `-errno`. No operation throws, retries, waits without being
- * told to, or knows what a migration is. States and flags are the numbers of `vfio.h`.
+ * told to, or knows what a migration is. States and flags are the numbers of `vfio.h`. An argument of the wrong type or
+ * out of range is a mistake of the caller's code: a TypeError, thrown before any call.
  */
 export type Answer = number
 
@@ -28,7 +29,8 @@ export interface DeviceBackend {
 
 /**
  * The calls on a device fd. `setStates`, `getState`, the features, regions and `precopyInfo` run one after another
- * in the device's control lane; `reset` runs beside them so that it can overtake a call that hangs.
+ * in the device's control lane; `reset` runs beside them so that it can overtake a call that hangs. After `close` each
+ * answers -EBADF; one that waited for its turn then answers -ECANCELED.
  */
 export interface DeviceCalls {
   /** VFIO_DEVICE_GET_INFO. */
@@ -47,7 +49,8 @@ export interface DeviceCalls {
   getState(): Promise<Answer>
   /**
    * VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE, SET for each state in turn, without returning here in between; stops at
-   * the first that fails.
+   * the first that fails. What a session needs beside the kernel's fd is made before the first SET of a list that could
+   * open one: a failure there has touched nothing.
    */
   setStates(states: readonly number[]): Promise<ArcsAnswer>
   /** VFIO_DEVICE_FEATURE_MIG_DATA_SIZE: bytes. */
@@ -62,7 +65,7 @@ export interface DeviceCalls {
   dmaLoggingReport(iova: bigint, length: bigint, pageSize: number): Promise<BitmapAnswer>
   /** VFIO_DEVICE_RESET, in a thread of its own. */
   reset(): Promise<Answer>
-  /** The numbers of the fds that make the device usable; they stay ours. */
+  /** The numbers of the fds that make the device usable; they stay ours. After `close` there is none: `device` is -1. */
   fds(): DeviceFds
   /** Closes every fd of the device when the calls in the kernel have returned; sessions end with it. Idempotent. */
   close(): Promise<void>
@@ -70,16 +73,20 @@ export interface DeviceCalls {
 
 /**
  * The calls on one data_fd. `read` and `write` run in the session's data lane, `precopyInfo` in the control lane of
- * its device.
+ * its device. After `close` the first two answer -EBADF, `precopyInfo` -ENODEV. The close of the device is theirs too.
  */
 export interface SessionCalls {
   /**
-   * read(2) of at most `maxBytes` on the non-blocking fd. EAGAIN is waited for in poll(2) without limit. Where the
-   * device has nothing now (ENOMSG, or 0), it is polled for up to `waitMs` and asked once more.
-   * A cancelled read answers -ECANCELED.
+   * read(2) of at most `maxBytes` on the non-blocking fd, and of no more than 16 MiB whatever is asked for. EAGAIN is
+   * waited for in poll(2) without limit. Where the device has nothing now (ENOMSG, or 0), it is polled for up to `waitMs`
+   * and asked once more. A cancelled read answers -ECANCELED.
    */
   read(maxBytes: number, waitMs: number): Promise<ReadAnswer>
-  /** write(2) until everything is taken. `result` is the bytes taken, or -errno of the call that failed. */
+  /**
+   * write(2) until everything is taken. Answers the bytes taken, or -errno of the call that failed: -EFAULT where `data`
+   * was detached or shrunk before it was written. Whatever the failure, the stream has a hole from there on: every later
+   * write answers -ENODEV and reaches the kernel no more.
+   */
   write(data: Uint8Array): Promise<Answer>
   /** VFIO_MIG_GET_PRECOPY_INFO. */
   precopyInfo(): Promise<PrecopyInfoAnswer>
@@ -89,11 +96,14 @@ export interface SessionCalls {
 
 /** What `setStates` did. */
 export interface ArcsAnswer {
-  /** 0, or -errno of the SET that failed. */
+  /** 0, or -errno of the SET that failed, or of what had to be made before the first one. */
   readonly result: Answer
   /** How many SETs succeeded. */
   readonly done: number
-  /** Milliseconds on the backend's clock: [0] when the first SET was issued, [i] when the i-th was answered, the failed one included. */
+  /**
+   * Milliseconds on the backend's clock: [0] when the first SET was issued, [i] when the i-th was answered, the failed one
+   * included. Where [0] is all there is no SET was issued.
+   */
   readonly times: Float64Array
   /** The device's arc number after the last success: it counts every SET of this device that succeeded. */
   readonly arc: number
@@ -147,11 +157,15 @@ export interface BitmapAnswer {
   readonly bitmap: BigUint64Array
 }
 
-export interface DeviceFds {
-  readonly device: number
+/** What a device's fd stands on. */
+export interface Companions {
   readonly iommufd?: number
   readonly group?: number
   readonly container?: number
+}
+
+export interface DeviceFds extends Companions {
+  readonly device: number
 }
 
 /** The system calls that open a device, in the order in which they are made. */
@@ -178,10 +192,18 @@ export interface OpenAnswer {
 export interface Addon {
   /** open(cdev), open(iommufd), BIND_IOMMUFD with the token (16 bytes) where one is given. No IOAS is attached: state moves without DMA. */
   openCdev(cdev: string, iommufd: string, token: Uint8Array | undefined): Promise<OpenAnswer>
-  /** Group and container are opened once per process and counted. `name` is what VFIO_GROUP_GET_DEVICE_FD takes. */
+  /**
+   * Group and container are opened once per process and counted. `name` is what VFIO_GROUP_GET_DEVICE_FD takes. All groups
+   * of one container path and IOMMU type share one container: where that one refuses another group, as its IOMMU domain
+   * may, the open fails with -errno of VFIO_GROUP_SET_CONTAINER, and no second container is tried.
+   */
   openGroup(group: string, container: string, iommuType: number, name: string): Promise<OpenAnswer>
-  /** Takes ownership of `fd` and of the fds in `companions`, which are closed after it. Touches neither. */
-  adopt(fd: number, companions: readonly number[]): OpenAnswer
+  /**
+   * Takes ownership of `fd` and of its companions, which are closed after it; touches none of them. A number is taken once
+   * in the process: -EBUSY, whatever `step` says, where one of them was adopted before and is not closed yet, or is given
+   * twice. A call that fails takes nothing.
+   */
+  adopt(fd: number, companions: Companions): OpenAnswer
   /** How many lanes (threads) and sessions are alive in this process: for leak tests. */
   census(): { readonly lanes: number; readonly sessions: number; readonly devices: number }
 }

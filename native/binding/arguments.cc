@@ -78,12 +78,21 @@ Napi::Array Arguments::List(size_t index, const char* name) {
   return Napi::Array();
 }
 
+Napi::Object Arguments::Object(size_t index, const char* name) {
+  Napi::Value value = info_[index];
+  if (value.IsObject()) return value.As<Napi::Object>();
+  Fail(name, "an object");
+  return Napi::Object();
+}
+
 void Arguments::Fail(const char* name, const char* expected) {
   if (failed()) return;
   mistake_ = std::string(name) + " must be " + expected;
 }
 
 Napi::Value Arguments::Throw() const {
+  // To throw over it would end the process.
+  if (info_.Env().IsExceptionPending()) return Napi::Value();
   Napi::TypeError::New(info_.Env(), mistake_).ThrowAsJavaScriptException();
   return Napi::Value();
 }

@@ -8,7 +8,8 @@
 namespace vfio_migrate {
 
 /// Reads arguments by position. A wrong one is a mistake of the caller's code: the first is
-/// remembered, and thrown by Throw() as a TypeError.
+/// remembered, and thrown by Throw() as a TypeError. std::string ends the process when memory is
+/// short. That is accepted for paths and messages: V8, which has just made as much, does the same.
 class Arguments {
  public:
   explicit Arguments(const Napi::CallbackInfo& info) : info_(info) {}
@@ -26,11 +27,12 @@ class Arguments {
   Napi::Uint8Array Bytes(size_t index, const char* name);
   Napi::BigUint64Array Words(size_t index, const char* name);
   Napi::Array List(size_t index, const char* name);
+  Napi::Object Object(size_t index, const char* name);
   bool IsUndefined(size_t index) const { return info_[index].IsUndefined(); }
 
   void Fail(const char* name, const char* expected);
   bool failed() const { return !mistake_.empty(); }
-  /// Leaves the TypeError pending.
+  /// Leaves the TypeError pending, or what a getter of the caller's threw before it.
   Napi::Value Throw() const;
 
  private:

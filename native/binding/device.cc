@@ -234,9 +234,8 @@ Napi::Value DeviceObject::Fds(Info info) {
   object.Set("device", open ? fds.device.get() : -1);
   if (!open) return object;
   if (fds.iommufd) object.Set("iommufd", fds.iommufd.get());
-  if (fds.group.group_fd() < 0) return object;
-  object.Set("group", fds.group.group_fd());
-  object.Set("container", fds.group.container_fd());
+  if (fds.group_fd() >= 0) object.Set("group", fds.group_fd());
+  if (fds.container_fd() >= 0) object.Set("container", fds.container_fd());
   return object;
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "environment.h"
 
+#include <new>
+
 #include "data_fd.h"
 #include "device.h"
 
@@ -12,7 +14,12 @@ bool Environment::Create(Napi::Env env) {
     Napi::Error::New(env, "no completion queue").ThrowAsJavaScriptException();
     return false;
   }
-  env.SetInstanceData(new Environment(env, std::move(queue)));
+  auto* environment = new (std::nothrow) Environment(env, std::move(queue));
+  if (!environment) {
+    Napi::Error::New(env, "out of memory").ThrowAsJavaScriptException();
+    return false;
+  }
+  env.SetInstanceData(environment);
   return true;
 }
 

@@ -11,7 +11,6 @@ namespace vfio_migrate {
 
 namespace {
 
-constexpr size_t kMaxCompanions = 64;
 constexpr char kControlLane[] = "vfio-control";
 
 /// Opens in what becomes the device's control lane: opening may reset a PCI function, which takes a
@@ -95,19 +94,25 @@ Token ReadToken(Arguments* arguments, size_t index) {
   return token;
 }
 
-/// Numbers first, ownership last: a mistake in the list must not close anything.
-bool ReadCompanions(Arguments* arguments, size_t index, int (&numbers)[kMaxCompanions],
-                    size_t* count) {
-  Napi::Array list = arguments->List(index, "companions");
-  if (arguments->failed()) return false;
-  *count = list.Length();
-  if (*count > kMaxCompanions) arguments->Fail("companions", "a list of at most 64 fds");
-  for (uint32_t i = 0; !arguments->failed() && i < *count; i++) {
-    Napi::Value number = list.Get(i);
-    if (!IsInteger(number, 0, INT_MAX)) arguments->Fail("companions", "a list of fds");
-    numbers[i] = arguments->failed() ? -1 : number.As<Napi::Number>().Int32Value();
-  }
-  return !arguments->failed();
+/// -1 where there is none.
+int ReadCompanion(Arguments* arguments, const Napi::Object& companions, const char* role) {
+  if (arguments->failed()) return -1;
+  Napi::Value number = companions.Get(role);
+  if (!number.IsEmpty() && number.IsUndefined()) return -1;
+  if (IsInteger(number, 0, INT_MAX)) return number.As<Napi::Number>().Int32Value();
+  arguments->Fail(role, "an fd");
+  return -1;
+}
+
+/// Numbers first, ownership last: a mistake in one must not close another.
+LentNumbers ReadNumbers(Arguments* arguments) {
+  LentNumbers numbers;
+  numbers.device = static_cast<int>(arguments->Integer(0, "fd", 0, INT_MAX));
+  Napi::Object companions = arguments->Object(1, "companions");
+  numbers.iommufd = ReadCompanion(arguments, companions, "iommufd");
+  numbers.group = ReadCompanion(arguments, companions, "group");
+  numbers.container = ReadCompanion(arguments, companions, "container");
+  return numbers;
 }
 
 }  // namespace
@@ -138,20 +143,19 @@ Napi::Value OpenGroupCall(const Napi::CallbackInfo& info) {
 Napi::Value AdoptCall(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
   Napi::Env env = info.Env();
-  int numbers[kMaxCompanions];
-  size_t count = 0;
-  auto fd = static_cast<int>(arguments.Integer(0, "fd", 0, INT_MAX));
-  if (!ReadCompanions(&arguments, 1, numbers, &count)) return arguments.Throw();
-  DeviceFds fds;
-  fds.companions.reset(new (std::nothrow) Fd[count]);
-  Held<Device> device = fds.companions ? Device::Create() : Held<Device>();
+  LentNumbers numbers = ReadNumbers(&arguments);
+  if (arguments.failed()) return arguments.Throw();
+  Held<Device> device = Device::Create();
   if (!device) return OutOfMemory(env);
+  DeviceFds fds;
   Opened opened;
-  opened.result = device->Start(kControlLane);
+  opened.result = AdoptLent(numbers, &fds);
   if (opened.result < 0) return ToJs(env, opened);
-  fds.device = Fd(fd);
-  fds.companion_count = count;
-  for (size_t i = 0; i < count; i++) fds.companions[i] = Fd(numbers[i]);
+  opened.result = device->Start(kControlLane);
+  if (opened.result < 0) {
+    GiveBackLent(&fds);
+    return ToJs(env, opened);
+  }
   device->Hold(std::move(fds));
   opened.device = Owner<Device>(std::move(device));
   return ToJs(env, opened);

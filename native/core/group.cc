@@ -112,6 +112,8 @@ void LeaveContainer(Container* container) {
 Answer Attach(int group_fd, Container* container, OpenStep* step) {
   *step = OpenStep::kGroupSetContainer;
   int container_fd = container->fd.get();
+  // A shared container may refuse another group, whose IOMMU domain it cannot serve. That is the
+  // -errno of this open: one container per path and type in a process, and no second is tried.
   Answer answer = Ioctl(group_fd, uapi::kGroupSetContainer, &container_fd);
   // The kernel forgets the type when the last group leaves, and so do we: the container goes with
   // it.

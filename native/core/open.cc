@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "open.h"
 
+#include <initializer_list>
+
+#include "lent.h"
 #include "uapi.h"
 
 namespace vfio_migrate {
@@ -20,10 +23,32 @@ Answer Bind(int device, int iommufd, const uint8_t* token) {
 }  // namespace
 
 void DeviceFds::Close() {
+  if (lent) {
+    for (Fd* fd : {&device, &iommufd, &lent_group, &lent_container}) CloseLent(fd);
+    return;
+  }
   device.Close();
-  for (size_t i = 0; i < companion_count; i++) companions[i].Close();
   iommufd.Close();
-  group.Close();
+  share.Close();
+}
+
+Answer AdoptLent(const LentNumbers& numbers, DeviceFds* fds) {
+  const int all[] = {numbers.device, numbers.iommufd, numbers.group, numbers.container};
+  Answer answer = TakeLent(all, sizeof(all) / sizeof(*all));
+  if (answer < 0) return answer;
+  fds->lent = true;
+  fds->device = Fd(numbers.device);
+  fds->iommufd = Fd(numbers.iommufd);
+  fds->lent_group = Fd(numbers.group);
+  fds->lent_container = Fd(numbers.container);
+  return 0;
+}
+
+void GiveBackLent(DeviceFds* fds) {
+  for (Fd* fd : {&fds->device, &fds->iommufd, &fds->lent_group, &fds->lent_container}) {
+    int number = fd->Release();
+    ReturnLent(&number, 1);
+  }
 }
 
 Answer OpenCdev(const char* cdev, const char* iommufd, const uint8_t* token, DeviceFds* fds,
@@ -43,10 +68,10 @@ Answer OpenCdev(const char* cdev, const char* iommufd, const uint8_t* token, Dev
 
 Answer OpenGroup(const char* group, const char* container, int iommu_type, const char* name,
                  DeviceFds* fds, OpenStep* step) {
-  Answer answer = fds->group.Open(group, container, iommu_type, name, step);
+  Answer answer = fds->share.Open(group, container, iommu_type, name, step);
   if (answer < 0) return answer;
   *step = OpenStep::kGroupGetDeviceFd;
-  answer = Ioctl(fds->group.group_fd(), uapi::kGroupGetDeviceFd, const_cast<char*>(name));
+  answer = Ioctl(fds->share.group_fd(), uapi::kGroupGetDeviceFd, const_cast<char*>(name));
   if (answer < 0) {
     fds->Close();
     return answer;

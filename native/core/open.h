@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <memory>
-
 #include "call.h"
 #include "fd.h"
 #include "group.h"
@@ -10,18 +8,35 @@
 
 namespace vfio_migrate {
 
-/// Every fd that makes a device usable.
+/// Every fd that makes a device usable: opened here, where group and container are shares, or lent.
 struct DeviceFds {
   Fd device;
   Fd iommufd;
-  GroupShare group;
-  std::unique_ptr<Fd[]> companions;
-  size_t companion_count = 0;
+  GroupShare share;
+  Fd lent_group;
+  Fd lent_container;
+  bool lent = false;
+
+  int group_fd() const { return lent ? lent_group.get() : share.group_fd(); }
+  int container_fd() const { return lent ? lent_container.get() : share.container_fd(); }
 
   /// The device first: nothing that it stands on may go before it. Blocks: the last close of a PCI
   /// function resets it.
   void Close();
 };
+
+/// The numbers of an open device and of what it stands on; -1 for none.
+struct LentNumbers {
+  int device = -1;
+  int iommufd = -1;
+  int group = -1;
+  int container = -1;
+};
+
+/// Takes ownership; touches none of them. -EBUSY when one is taken already: then none is.
+Answer AdoptLent(const LentNumbers& numbers, DeviceFds* fds);
+/// Gives up the ownership of what was adopted, and leaves it open.
+void GiveBackLent(DeviceFds* fds);
 
 constexpr size_t kTokenBytes = 16;
 

@@ -23,7 +23,18 @@ const wrong: Readonly<
       ['/a', '/b', new Uint8Array(15)],
     ],
     openGroup: [[], ['/dev/vfio/7', '/dev/vfio/vfio', '1', 'name'], ['/dev/vfio/7', '/dev/vfio/vfio', 1]],
-    adopt: [[], ['3', []], [-1, []], [1.5, []], [0, 'companions'], [0, [-1]], [0, ['1']]],
+    adopt: [
+      [],
+      [0],
+      ['3', {}],
+      [-1, {}],
+      [1.5, {}],
+      [0, 'companions'],
+      [0, null],
+      [0, { iommufd: -1 }],
+      [0, { group: '1' }],
+      [0, { container: null }],
+    ],
   },
   device: {
     regionInfo: [[], ['0'], [-1], [1.5], [2 ** 32]],
@@ -102,6 +113,22 @@ describe('an argument mistake', () => {
     refuses(session, wrong.session)
     assert.deepEqual(kernel.log(), before)
     assert.equal((await session.read(10, 0)).result, 10)
+  })
+
+  scenario('that throws when it is looked at is thrown on as it is', async () => {
+    const device = await open()
+    const thrown = new RangeError('by a getter')
+    const spoil = (target: object, key: PropertyKey) =>
+      Object.defineProperty(target, key, {
+        get: () => {
+          throw thrown
+        },
+      })
+    const before = kernel.log()
+    assert.throws(() => device.setStates(spoil([1, 2], 0) as number[]), thrown)
+    assert.throws(() => device.setStates(spoil([1, 2], 1) as number[]), thrown)
+    assert.throws(() => addon.adopt(0, spoil({}, 'group')), thrown)
+    assert.deepEqual(kernel.log(), before)
   })
 
   scenario('of `this` is a TypeError', async () => {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { fstatSync, openSync } from 'node:fs'
 import { setImmediate as turn } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
 import { addon } from './addon.js'
 import { kernel } from './kernel.js'
 import {
@@ -17,28 +19,73 @@ import {
   scenario,
 } from './scenario.js'
 
+const lend = (index = 0): number => openSync(`/dev/vfio-fake/lent${index}`, 'r+')
+
 describe('an fd that is lent', () => {
   scenario('is taken without a call and works at once', async () => {
-    const fd = openSync('/dev/vfio-fake/lent0', 'r+')
-    const answer = addon.adopt(fd, [])
+    const fd = lend()
+    const answer = addon.adopt(fd, {})
     assert.deepEqual(kernel.log(), [])
     const device = keep(answer)
-    assert.equal(device.fds().device, fd)
+    assert.deepEqual({ ...device.fds() }, { device: fd })
     assert.equal(await device.getState(), RUNNING)
   })
 
   scenario('is closed before its companions', async () => {
-    const fd = openSync('/dev/vfio-fake/lent0', 'r+')
-    const companion = openSync('/dev/iommu', 'r+')
-    const device = keep(addon.adopt(fd, [companion]))
+    const fds = { device: lend(), iommufd: openSync('/dev/iommu', 'r+') }
+    const { device: fd, ...companions } = fds
+    const device = keep(addon.adopt(fd, companions))
+    assert.deepEqual({ ...device.fds() }, fds)
     await device.close()
     assert.deepEqual(kernel.lines('close'), ['close device', 'close iommufd'])
-    for (const gone of [fd, companion]) assert.throws(() => fstatSync(gone), { code: 'EBADF' })
+    for (const gone of Object.values(fds)) assert.throws(() => fstatSync(gone), { code: 'EBADF' })
+    assert.deepEqual({ ...device.fds() }, { device: -1 })
+  })
+
+  scenario('is closed before its group, and that before its container', async () => {
+    const group = openSync('/dev/vfio/7', 'r+')
+    const fds = { device: lend(), group, container: openSync('/dev/vfio/vfio', 'r+') }
+    const { device: fd, ...companions } = fds
+    const device = keep(addon.adopt(fd, companions))
+    assert.deepEqual({ ...device.fds() }, fds)
+    await device.close()
+    assert.deepEqual(kernel.lines('close'), ['close device', 'close group', 'close container'])
   })
 
   scenario('that is not a device answers what the kernel says to it', async () => {
-    const device = keep(addon.adopt(openSync('/dev/null', 'r+'), []))
+    const device = keep(addon.adopt(openSync('/dev/null', 'r+'), { iommufd: undefined as never }))
     assert.equal(await device.getState(), -E.ENOTTY)
+  })
+
+  scenario('is taken once: a second close would hit whoever has the number by then', async () => {
+    const [fd, other, iommufd] = [lend(), lend(1), openSync('/dev/iommu', 'r+')]
+    const device = keep(addon.adopt(fd, { iommufd }))
+    for (const [again, companions] of [
+      [fd, {}],
+      [iommufd, {}],
+      [other, { iommufd }],
+      [other, { container: fd }],
+      [other, { group: other }],
+      [other, { iommufd: 1 << 20, group: 1 << 20 }],
+    ] as const) {
+      const answer = addon.adopt(again, companions)
+      assert.deepEqual([answer.result, answer.calls], [-E.EBUSY, undefined])
+    }
+    assert.equal(await device.getState(), RUNNING)
+    await device.close()
+    // Nothing was taken by what failed, and a number that was closed may come again.
+    keep(addon.adopt(other, { iommufd: openSync('/dev/iommu', 'r+') }))
+    keep(addon.adopt(lend(), {}))
+  })
+
+  scenario('is taken once by all threads', async () => {
+    const fd = lend()
+    const device = keep(addon.adopt(fd, {}))
+    const worker = new Worker(new URL('adopt-worker.js', import.meta.url), { workerData: fd })
+    const exit = once(worker, 'exit')
+    assert.deepEqual(await once(worker, 'message'), [-E.EBUSY])
+    assert.deepEqual(await exit, [0])
+    assert.equal(await device.getState(), RUNNING)
   })
 })
 
