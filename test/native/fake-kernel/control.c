@@ -55,6 +55,7 @@ static long reset_all(void) {
   for (int i = 0; i < kDevices; i++) power_on(i);
   kernel_version = 702;
   group_viable = true;
+  longest_hold_ms = kLongestHoldMs;
   clear_log();
   return 0;
 }
@@ -64,6 +65,8 @@ static long set_machine(const char* key, long value) {
     kernel_version = (int)value;
   else if (same(key, "viable"))
     group_viable = value != 0;
+  else if (same(key, "hold"))
+    longest_hold_ms = (int)value;
   else
     return -EINVAL;
   return 0;

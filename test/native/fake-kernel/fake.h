@@ -43,6 +43,8 @@ struct verdict {
   long after;  // -errno to answer after having acted
   long cut;    // most bytes to take, 0 for no limit
 };
+enum { kLongestHoldMs = 5000 };
+extern int longest_hold_ms;
 struct verdict gate(const char* operation,
                     int device);  // may hold the call; the lock is released meanwhile
 long add_rule(int device, const char* operation, int nth, const char* what, long value);

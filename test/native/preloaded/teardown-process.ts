@@ -18,6 +18,9 @@ export type Ending =
   | 'SIGTERM with a handler'
 export type Occupation = 'idle' | 'in a read that waits' | 'in a call of 5 s' | 'in a write of 5 s'
 
+/** Long enough for the end of any process; one that waits for the call lives to see it expire, and says so. */
+const holdMs = 5000 * Number(process.env.VFIO_TEST_SLOWNESS ?? 1)
+
 const STOP_COPY = 3
 const RESUMING = 4
 
@@ -78,6 +81,7 @@ async function wait(device: DeviceCalls): Promise<() => Promise<void>> {
 async function occupy(occupation: Occupation): Promise<() => Promise<void>> {
   const { calls: device } = await addon.openCdev('/dev/vfio/devices/vfio0', '/dev/iommu', undefined)
   assert.ok(device)
+  kernel.set('*', { hold: holdMs })
   const operations = held[occupation]
   if (operations !== undefined) return hang(device, operations)
   return occupation === 'idle' ? async () => {} : wait(device)
