@@ -67,6 +67,21 @@ struct file* find_file(int fd) {
   return NULL;
 }
 
+// ThreadSanitizer's, where it is preloaded.
+extern void AnnotateIgnoreWritesBegin(const char*, int) __attribute__((weak));
+extern void AnnotateIgnoreWritesEnd(const char*, int) __attribute__((weak));
+extern void __sanitizer_syscall_pre_impl_close(long) __attribute__((weak));
+
+// The number may have been another file's that libuv closed by a raw system call, which
+// ThreadSanitizer did not see: it would take our file for that one. Told of a close, it forgets
+// what it knows of the number; the close itself is of nobody, so it is not to be looked at.
+static void forget_former_file(int fd) {
+  if (AnnotateIgnoreWritesBegin == NULL || __sanitizer_syscall_pre_impl_close == NULL) return;
+  AnnotateIgnoreWritesBegin(__FILE__, __LINE__);
+  __sanitizer_syscall_pre_impl_close(fd);
+  AnnotateIgnoreWritesEnd(__FILE__, __LINE__);
+}
+
 static long new_file(enum kind kind, int device, int fd, struct session* session) {
   struct stat st;
   if (fd < 0) return -errno;
@@ -74,6 +89,7 @@ static long new_file(enum kind kind, int device, int fd, struct session* session
     struct file* f = &files[i];
     if (f->used) continue;
     syscall(SYS_fstat, fd, &st);
+    forget_former_file(fd);
     f->used = true;
     f->kind = kind;
     f->fd = fd;
