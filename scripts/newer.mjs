@@ -16,6 +16,18 @@ export function isStale(output, inputs) {
   return !existsSync(output) || inputs.some(input => newestChange(input) > statSync(output).mtimeMs)
 }
 
+/** @param {string[]} paths @param {number} kept @returns {string[]} the rest, when so many of the newest are kept */
+export function allButNewest(paths, kept) {
+  const dated = paths.map(path => ({
+    path,
+    changed: statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0,
+  }))
+  return dated
+    .sort((a, b) => b.changed - a.changed)
+    .slice(kept)
+    .map(({ path }) => path)
+}
+
 /**
  * Removes compiled files whose TypeScript is gone: a deleted test would run for ever otherwise.
  * @param {string} output

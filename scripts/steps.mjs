@@ -71,6 +71,12 @@ export async function run(command, { cwd, env = process.env, log, progress } = {
  */
 function logOutput(child, log, progress) {
   const file = createWriteStream(log, { flags: 'a' })
+  /** @type {NodeJS.ErrnoException | undefined} */
+  let trouble
+  file.on('error', error => {
+    trouble = error
+    child.kill()
+  })
   let lines = 0
   let last = ''
   const take = (/** @type {Buffer} */ chunk) => {
@@ -82,9 +88,10 @@ function logOutput(child, log, progress) {
   child.stdout?.on('data', take)
   child.stderr?.on('data', take)
   const timer = progress && setInterval(() => say(`  … ${progress(lines, last.trim())}`), 20_000)
-  return () => {
+  return async () => {
     clearInterval(timer)
-    return new Promise(resolve => file.end(resolve))
+    await new Promise(resolve => file.end(resolve))
+    if (trouble) throw new StepError(`cannot write ${log} (${trouble.code})`, MISSING)
   }
 }
 

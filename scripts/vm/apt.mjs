@@ -2,10 +2,10 @@
 // Kernel sources come from other suites than the machine's own, so apt gets a configuration of ours,
 // with its own lists in the cache. The system's package sources are read, never written.
 import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { StepError, run } from '../steps.mjs'
-import { cacheDirectory } from './cache.mjs'
+import { cacheDirectory, writeWhole } from './cache.mjs'
 
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg'
 const DEFAULT_MIRROR = 'http://deb.debian.org/debian'
@@ -60,9 +60,9 @@ function writeConfiguration(directory) {
     // apt, run by root, would drop to _apt, who may not write into a home directory.
     'APT::Sandbox::User': 'root',
   }
-  writeFileSync(join(directory, 'sources.list'), sourceLines())
+  writeWhole(join(directory, 'sources.list'), sourceLines())
   const path = join(directory, 'apt.conf')
-  writeFileSync(
+  writeWhole(
     path,
     Object.entries(settings)
       .map(([name, value]) => `${name} "${value}";\n`)

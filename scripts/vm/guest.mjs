@@ -2,10 +2,11 @@
 // Runs one command in a guest: its output as it comes, its exit status, and what the kernel complained about.
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { accessSync, constants, existsSync, readFileSync, readdirSync, rmSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { allButNewest } from '../newer.mjs'
 import { temporaryDirectory } from '../temporary.mjs'
-import { cacheDirectory } from './cache.mjs'
+import { cacheDirectory, writeWhole } from './cache.mjs'
 import { kernelWarnings } from './console.mjs'
 import { follow } from './follow.mjs'
 import { writeJob } from './job.mjs'
@@ -31,8 +32,11 @@ import { PORTS, qemuArguments } from './qemu.mjs'
  * @property {number} status the command's own when it exited, 124 after the time limit, 125 when the guest died
  * @property {string[]} warnings kernel lines about trouble that no test announced
  * @property {string} console the kernel's console
- * @property {string} consoleLog a file with it, kept until the next run that goes wrong; empty when all is well
+ * @property {string} consoleLog a file with it, kept until some more runs have gone wrong; empty when all is well
  */
+
+const KEPT_LOGS = 8
+let serial = 0
 
 /** @param {GuestOptions} options @returns {Promise<GuestResult>} */
 export async function runInGuest(options) {
@@ -57,19 +61,33 @@ export async function runInGuest(options) {
       status,
       warnings,
       console,
-      consoleLog: keep(console, ending !== 'exited' || warnings.length > 0),
+      consoleLog: ending !== 'exited' || warnings.length > 0 ? keep(console, options.kernel) : '',
     }
   } finally {
     finish()
   }
 }
 
-/** @param {string} console @param {boolean} wrong */
-function keep(console, wrong) {
-  if (!wrong) return ''
-  const path = join(cacheDirectory('logs'), 'console.log')
-  writeFileSync(path, console)
+/** @param {string} console @param {import('./kernel.mjs').Kernel} kernel @returns {string} the path */
+function keep(console, { release, image }) {
+  const directory = logDirectory()
+  const path = join(directory, `console-${release ?? basename(image)}-${process.pid}-${++serial}.log`)
+  writeWhole(path, console)
+  const logs = readdirSync(directory).filter(name => /^console.*\.log$/.test(name))
+  const paths = logs.map(name => join(directory, name))
+  for (const old of allButNewest(paths, KEPT_LOGS)) rmSync(old, { force: true })
   return path
+}
+
+/** What a guest died of is worth another place, up to the next run, when the cache is one that we may only read. */
+function logDirectory() {
+  try {
+    const directory = cacheDirectory('logs')
+    accessSync(directory, constants.W_OK)
+    return directory
+  } catch {
+    return temporaryDirectory('console')
+  }
 }
 
 /**

@@ -15,10 +15,13 @@ import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { withLock } from '../lock.mjs'
 import { run, step } from '../steps.mjs'
-import { cacheDirectory } from './cache.mjs'
+import { allButNewest } from '../newer.mjs'
+import { cacheDirectory, markUsed } from './cache.mjs'
 
 const SOURCES = fileURLToPath(new URL('../../test/kernel/modules', import.meta.url))
 const KEPT = 4
+/** Longer than any run that could still use it. */
+const IN_USE_MS = 3600 * 1000
 
 /** @param {string} directory */
 const filesIn = directory =>
@@ -52,11 +55,12 @@ export async function ensureModules(kernel) {
   const parent = cacheDirectory('modules', basename(dirname(kernel.tree)))
   const target = join(parent, contentKey())
   await withLock(parent, async () => {
-    if (!existsSync(target))
-      await step(`build modules for ${kernel.release}: ${names.join(' ')}`, () =>
-        build(kernel, names, target),
-      )
-    sweep(parent, target)
+    if (!existsSync(target)) {
+      const title = `build modules for ${kernel.release}: ${names.join(' ')}`
+      await step(title, () => build(kernel, names, target))
+      sweep(parent)
+    }
+    markUsed(target)
   })
   return target
 }
@@ -75,11 +79,14 @@ async function build({ tree = '' }, names, target) {
   renameSync(work, target)
 }
 
-/** Every change of a source makes another directory. @param {string} parent @param {string} current */
-function sweep(parent, current) {
-  const others = readdirSync(parent)
-    .map(entry => join(parent, entry))
-    .filter(path => !path.startsWith(current))
-  const oldestFirst = others.sort((a, b) => statSync(a).mtimeMs - statSync(b).mtimeMs)
-  for (const path of oldestFirst.slice(0, -KEPT)) rmSync(path, { recursive: true, force: true })
+/** Every change of a source makes another directory, with a log beside it. @param {string} parent */
+function sweep(parent) {
+  const directories = readdirSync(parent, { withFileTypes: true })
+    .filter(entry => entry.isDirectory())
+    .map(entry => join(parent, entry.name))
+  for (const path of allButNewest(directories, KEPT)) {
+    if (Date.now() - statSync(path).mtimeMs < IN_USE_MS) continue
+    for (const old of [path, `${path.replace('.unfinished', '')}.log`])
+      rmSync(old, { recursive: true, force: true })
+  }
 }
