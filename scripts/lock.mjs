@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A lock between processes of this machine. It is a listening socket in Linux's abstract namespace:
-// the kernel gives the name to one process at a time and takes it back when that process dies.
+// the kernel gives the name to one process at a time and takes it back when that process dies. The names belong to a
+// network namespace: containers that share a directory, but no network, do not lock each other out. A kernel's make
+// is safe there all the same, by flock (vm/build.mjs).
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
@@ -44,11 +46,14 @@ async function holderGone(path) {
   await new Promise(resolve => setTimeout(resolve, 50))
 }
 
-/** @param {string} path @returns {Promise<boolean>} whether some process works on it now */
-export async function isLocked(path) {
+/** Does nothing when some process works on it now. @param {string} path @param {() => void} body */
+export async function tryWithLock(path, body) {
   const release = await tryLock(path)
-  release?.()
-  return release === undefined
+  try {
+    if (release) body()
+  } finally {
+    release?.()
+  }
 }
 
 /**

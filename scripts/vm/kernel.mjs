@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // The guest kernels: Debian's stable 6.12 and the newest that Debian has, built once into the cache.
-// Usage: node scripts/vm/kernel.mjs [--refresh] [6.12 | newest]...
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, rmSync, statSync, utimesSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { basename, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
-import { isLocked, withLock } from '../lock.mjs'
+import { readArguments } from '../arguments.mjs'
+import { tryWithLock, withLock } from '../lock.mjs'
 import { StepError, main, say, step } from '../steps.mjs'
 import { RECIPE, buildKernel, imageIn } from './build.mjs'
-import { cacheDirectory, readJson, writeWhole } from './cache.mjs'
-import { BUILD_PACKAGES, ensurePackages } from './packages.mjs'
+import { cacheDirectory, markUsed, readJson, requireBuildableCache, writeWhole } from './cache.mjs'
+import { BUILD_PACKAGES, VM_PACKAGES, ensurePackages } from './packages.mjs'
 import { findSource, unpackSource } from './source.mjs'
 
 /**
@@ -23,11 +22,16 @@ import { findSource, unpackSource } from './source.mjs'
  * @property {string} [headers] the kernel's uapi headers, as a program includes them
  */
 
+const USAGE = 'Usage: node scripts/vm/kernel.mjs [--refresh] [6.12 | newest]...'
+
 export const KERNELS = ['6.12', 'newest']
 const STAMP = 'complete.json'
 const UNUSED_AFTER_MS = 7 * 24 * 3600 * 1000
 
-const kernelsDirectory = () => cacheDirectory('kernels')
+function kernelsDirectory() {
+  requireBuildableCache()
+  return cacheDirectory('kernels')
+}
 
 /** @param {string} directory @returns {any} the stamp of a finished build */
 const stampOf = directory => readJson(join(directory, STAMP))
@@ -45,7 +49,7 @@ function finished(name) {
 /** @param {string} name @param {string} directory @returns {Kernel} */
 function describe(name, directory) {
   const { version, release } = stampOf(directory)
-  utimesSync(join(directory, STAMP), new Date(), new Date())
+  markUsed(join(directory, STAMP))
   return {
     name,
     version,
@@ -56,6 +60,16 @@ function describe(name, directory) {
   }
 }
 
+/** The image that takes the place of a kernel of ours. @param {string} name */
+const ownImageFor = name => process.env.VFIO_MIGRATE_KERNEL || (name.includes('/') ? name : '')
+
+/** The Debian packages that running these kernels needs, and building those of them that are not in the cache.
+ * @param {string[]} names @returns {string[]} */
+export function guestPackages(names) {
+  const areBuilt = names.every(name => ownImageFor(name) || finished(name))
+  return [...VM_PACKAGES, ...(areBuilt ? [] : BUILD_PACKAGES)]
+}
+
 /**
  * The kernel of that name, built when it is not in the cache. `VFIO_MIGRATE_KERNEL` takes its place.
  * @param {string} name `6.12`, `newest`, or the path of a bzImage
@@ -63,7 +77,7 @@ function describe(name, directory) {
  * @returns {Promise<Kernel>}
  */
 export async function ensureKernel(name, { refresh = false } = {}) {
-  const own = process.env.VFIO_MIGRATE_KERNEL || (name.includes('/') && name)
+  const own = ownImageFor(name)
   if (own) return ownImage(own)
   const cached = refresh ? undefined : finished(name)
   return cached ?? withLock(join(kernelsDirectory(), name), () => build(name, refresh))
@@ -81,8 +95,9 @@ async function build(name, refresh) {
   if (waitedFor) return waitedFor
   await ensurePackages(BUILD_PACKAGES)
   const source = await withLock(cacheDirectory('apt'), () => findSource(name))
-  const directory = cacheDirectory('kernels', `${source.version}-${RECIPE}`)
+  const directory = join(kernelsDirectory(), `${source.version}-${RECIPE}`)
   await withLock(directory, async () => {
+    cacheDirectory('kernels', basename(directory))
     if (!stampOf(directory)) await step(`kernel ${name} in ${directory}`, () => buildInto(directory, source))
     addName(directory, name)
   })
@@ -112,17 +127,24 @@ function addName(directory, name) {
 async function sweep(keep) {
   for (const entry of readdirSync(kernelsDirectory())) {
     const directory = join(kernelsDirectory(), entry)
-    if (directory === keep || (await isLocked(directory))) continue
-    const stamp = join(directory, STAMP)
-    if (existsSync(stamp) && Date.now() - statSync(stamp).mtimeMs < UNUSED_AFTER_MS) continue
-    say(`  remove ${directory}`)
-    rmSync(directory, { recursive: true, force: true })
+    if (directory === keep) continue
+    await tryWithLock(directory, () => {
+      if (isInUse(directory)) return
+      say(`  remove ${directory}`)
+      rmSync(directory, { recursive: true, force: true })
+    })
   }
+}
+
+/** @param {string} directory one that nobody builds in now */
+function isInUse(directory) {
+  const stamp = statSync(join(directory, STAMP), { throwIfNoEntry: false })
+  return stamp !== undefined && Date.now() - stamp.mtimeMs < UNUSED_AFTER_MS
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   await main(async () => {
-    const { values, positionals } = parseArgs({
+    const { values, positionals } = readArguments(USAGE, {
       allowPositionals: true,
       options: { refresh: { type: 'boolean' } },
     })
