@@ -6,10 +6,10 @@ import { guestEnvironment } from './guest/environment.mjs'
 import { ROOT, setup } from './setup.mjs'
 import { main, say } from './steps.mjs'
 import { runInGuest } from './vm/guest.mjs'
-import { ensureKernel } from './vm/kernel.mjs'
+import { ensureKernel, guestPackages } from './vm/kernel.mjs'
 
 await main(async () => {
-  await setup()
+  await setup(guestPackages(['newest']))
   const kernel = await ensureKernel('newest')
   const program = await bundle({ entry: join(ROOT, 'dist-test/kernel/demo.js') }, 'demo.mjs')
   const result = await runInGuest({

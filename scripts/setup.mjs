@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Makes a fresh clone ready, and a used one up to date: packages, addon, compiled TypeScript.
-import { spawnSync } from 'node:child_process'
 import { closeSync, existsSync, openSync, utimesSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { withLock } from './lock.mjs'
 import { isStale, removeOrphans } from './newer.mjs'
-import { MISSING, StepError, main, run, step } from './steps.mjs'
+import { main, run, step } from './steps.mjs'
+import { ensurePackages, packagesOf } from './vm/packages.mjs'
 
 export const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const at = (/** @type {string[]} */ ...parts) => join(ROOT, ...parts)
@@ -16,7 +16,7 @@ const ADDON = at('build/Release/vfio_migrate.node')
 /** Not tsc's own .tsbuildinfo, which it writes in spite of errors. */
 const COMPILED = at('dist-test/.compiled')
 
-/** What node-gyp runs, and the Debian package that has it. */
+/** What node-gyp runs, and the Debian package that has it. @type {[string, string][]} */
 const COMPILERS = [
   ['g++', 'g++'],
   ['make', 'make'],
@@ -24,19 +24,17 @@ const COMPILERS = [
 ]
 
 async function installPackages() {
-  if (!isStale(INSTALLED, [at('package-lock.json')])) return
-  await step('npm ci', () => run(['npm', 'ci', '--no-audit', '--no-fund'], { cwd: ROOT }))
+  // An installation for production has the lock file, but not the compiler.
+  if (!isStale(INSTALLED, [at('package-lock.json')]) && existsSync(at('node_modules/typescript'))) return
+  const command = ['npm', 'ci', '--include=dev', '--no-audit', '--no-fund']
+  await step('npm ci', () => run(command, { cwd: ROOT }))
 }
 
-function requireCompilers() {
-  const absent = COMPILERS.filter(([program = '']) => spawnSync(program, ['--version']).error)
-  if (absent.length === 0) return
-  const [programs, packages] = [0, 1].map(column => absent.map(row => row[column]).join(' '))
-  throw new StepError(
-    `The addon cannot be compiled: no ${programs}. As root:\n  apt-get install ${packages}`,
-    MISSING,
+const addonIsStale = () =>
+  isStale(
+    ADDON,
+    ['binding.gyp', 'native', 'package-lock.json'].map(path => at(path)),
   )
-}
 
 /** Node's own headers where they are installed beside it; otherwise node-gyp downloads them. */
 function nodeDirectory() {
@@ -45,8 +43,7 @@ function nodeDirectory() {
 }
 
 async function buildAddon() {
-  if (!existsSync(at('binding.gyp')) || !isStale(ADDON, [at('binding.gyp'), at('native')])) return
-  requireCompilers()
+  if (!addonIsStale()) return
   const gyp = at('node_modules/node-gyp/bin/node-gyp.js')
   // Not `rebuild`, which begins by deleting the objects that are still good.
   const command = [process.execPath, gyp, 'configure', 'build', ...nodeDirectory()]
@@ -78,13 +75,18 @@ async function stamped(output, build) {
   utimesSync(output, began, began)
 }
 
-/** Says what it does; says nothing when there is nothing to do. @returns {Promise<void>} */
-export function setup() {
+/**
+ * Says what it does; says nothing when there is nothing to do.
+ * @param {string[]} [packages] Debian packages that the command needs later: asked for here, all at once
+ * @returns {Promise<void>}
+ */
+export function setup(packages = []) {
   return withLock(ROOT, async () => {
+    await ensurePackages([...(addonIsStale() ? packagesOf(COMPILERS) : []), ...packages])
     await installPackages()
     await buildAddon()
     await compileTypeScript()
   })
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await main(setup)
+if (process.argv[1] === fileURLToPath(import.meta.url)) await main(() => setup())

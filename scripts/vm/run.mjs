@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs a command in a guest whose root is this machine's, read-only.
-import { parseArgs } from 'node:util'
+import { USAGE_ERROR, readArguments, wholeNumbers } from '../arguments.mjs'
 import { StepError, main, say } from '../steps.mjs'
 import { runInGuest } from './guest.mjs'
-import { ensureKernel } from './kernel.mjs'
+import { ensureKernel, guestPackages } from './kernel.mjs'
+import { ensurePackages } from './packages.mjs'
 
 const USAGE = `Usage: node scripts/vm/run.mjs [options] -- COMMAND ARGUMENTS...
   --kernel NAME      6.12, newest (default) or the path of a bzImage
@@ -17,7 +18,7 @@ const USAGE = `Usage: node scripts/vm/run.mjs [options] -- COMMAND ARGUMENTS...
 The exit status is the command's; 125 when the guest died under it.`
 
 const parse = () =>
-  parseArgs({
+  readArguments(USAGE, {
     allowPositionals: true,
     options: {
       kernel: { type: 'string', default: 'newest' },
@@ -32,18 +33,12 @@ const parse = () =>
     },
   })
 
-function readArguments() {
-  try {
-    return parse()
-  } catch (error) {
-    throw new StepError(`${/** @type {Error} */ (error).message}\n${USAGE}`, 2)
-  }
-}
-
 /** @param {string} setting */
 function nameAndValue(setting) {
-  const at = setting.indexOf('=')
-  return [setting.slice(0, at), setting.slice(at + 1)]
+  const [, name, value] = setting.match(/^([A-Za-z_]\w*)=([^]*)$/) ?? []
+  if (name === undefined)
+    throw new StepError(`--env takes NAME=VALUE, not '${setting}'\n${USAGE}`, USAGE_ERROR)
+  return [name, value]
 }
 
 /** @param {import('./guest.mjs').GuestResult} result */
@@ -56,17 +51,21 @@ function explain({ ending, console, consoleLog, warnings }) {
 }
 
 await main(async () => {
-  const { values, positionals } = readArguments()
-  if (values.help || positionals.length === 0) throw new StepError(USAGE, values.help ? 0 : 2)
+  const { values, positionals } = parse()
+  if (values.help || positionals.length === 0) throw new StepError(USAGE, values.help ? 0 : USAGE_ERROR)
+  const env = Object.fromEntries(values.env.map(nameAndValue))
+  const { memory, vfs, timeout } = values
+  const [memoryMiB, functions, timeoutSeconds] = wholeNumbers(USAGE, { memory, vfs, timeout })
+  await ensurePackages(guestPackages([values.kernel]))
   const result = await runInGuest({
     kernel: await ensureKernel(values.kernel),
     command: positionals,
-    env: Object.fromEntries(values.env.map(nameAndValue)),
-    memory: Number(values.memory),
-    vfs: Number(values.vfs),
+    env,
+    memory: memoryMiB,
+    vfs: functions,
     iommu: values['no-iommu'] ? 'none' : values['no-intremap'] ? 'no-remapping' : 'remapping',
     writable: values.writable,
-    timeoutSeconds: Number(values.timeout),
+    timeoutSeconds,
   })
   explain(result)
   return result.status
