@@ -10,9 +10,9 @@ export default class CountingReporter extends Mocha.reporters.Spec {
   constructor(runner, options) {
     super(runner, options)
     runner.once(EVENT_RUN_END, () => {
-      const { passes, failures, pending } = this.stats
+      const { passes: passed, failures: failed, pending: skipped } = this.stats
       const file = process.env.VFIO_MIGRATE_COUNTS
-      if (file) writeFileSync(file, JSON.stringify({ passed: passes, failed: failures, skipped: pending }))
+      if (file) writeFileSync(file, JSON.stringify({ passed, failed, skipped, total: runner.total }))
     })
   }
 }

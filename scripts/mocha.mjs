@@ -7,16 +7,19 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { record } from './results.mjs'
 import { ROOT } from './setup.mjs'
+import { say } from './steps.mjs'
 import { temporaryDirectory } from './temporary.mjs'
 
 const MOCHA = join(ROOT, 'node_modules/mocha/bin/mocha.js')
+/** Options that may well leave no test. */
+const FILTER = /^(-[fg]|--f?grep)/
 const REPORTER = fileURLToPath(new URL('mocha-reporter.mjs', import.meta.url))
 
 /**
  * @param {string} suite its name in the results
  * @param {string[]} args files, patterns, Mocha's own options
  * @param {NodeJS.ProcessEnv} [env]
- * @returns {Promise<number>} Mocha's exit status
+ * @returns {Promise<number>} Mocha's exit status, not 0 either when it did not run every test
  */
 export async function runMocha(suite, args, env = {}) {
   const directory = temporaryDirectory('mocha')
@@ -29,24 +32,30 @@ export async function runMocha(suite, args, env = {}) {
       env: { ...process.env, ...env, VFIO_MIGRATE_COUNTS: counts },
     })
     const [code] = await once(mocha, 'close')
-    const status = code ?? 1
-    recordCounts(suite, counts, status)
-    return status
+    return recordCounts(suite, counts, code ?? 1, { isFiltered: args.some(arg => FILTER.test(arg)) })
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }
 }
 
 /**
- * Counts alone can look well when the run does not: it may have died before, or after, its last test.
+ * Counts alone can look well when the run does not: it may have died before, or after, its last test. So can the
+ * status: a test may have ended the process with 0.
  * @param {string} suite
  * @param {string} file
  * @param {number} status
+ * @param {{ isFiltered: boolean }} run isFiltered: somebody asked for less than all tests
+ * @returns {number} the status that the whole deserves
  */
-export function recordCounts(suite, file, status) {
-  const counts = existsSync(file)
+export function recordCounts(suite, file, status, { isFiltered }) {
+  const { total, ...counts } = existsSync(file)
     ? JSON.parse(readFileSync(file, 'utf8'))
-    : { passed: 0, failed: 0, skipped: 0 }
-  if (status !== 0 && counts.failed === 0) counts.failed = 1
+    : { passed: 0, failed: 0, skipped: 0, total: undefined }
+  const ran = counts.passed + counts.failed + counts.skipped
+  const isWhole = ran === total && (ran > 0 || isFiltered)
+  if (status === 0 && counts.failed === 0 && !isWhole)
+    say(`${suite}: ended as if all were well, with ${ran} tests counted of ${total ?? 'an unknown number'}`)
+  if (counts.failed === 0 && (status !== 0 || !isWhole)) counts.failed = 1
   record({ suite, ...counts })
+  return status || Math.min(counts.failed, 1)
 }

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // npm run test:kernel: the tests that need a real kernel device, on each kernel in a virtual machine.
-// Usage: npm run test:kernel -- [--kernel 6.12|newest|PATH]... [--grep TEXT] [--vfs N] [--timeout SECONDS]
 // A test that provokes a kernel warning announces it first: `EXPECT-KERNEL-WARNING <part of its line>` into /dev/kmsg.
 import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { readArguments, wholeNumbers } from './arguments.mjs'
 import { bundle } from './guest/bundle.mjs'
 import { guestEnvironment } from './guest/environment.mjs'
 import { recordCounts, runMocha } from './mocha.mjs'
@@ -12,7 +11,10 @@ import { ROOT, setup } from './setup.mjs'
 import { StepError, main, say, seconds, tail } from './steps.mjs'
 import { temporaryDirectory } from './temporary.mjs'
 import { runInGuest } from './vm/guest.mjs'
-import { KERNELS, ensureKernel } from './vm/kernel.mjs'
+import { KERNELS, ensureKernel, guestPackages } from './vm/kernel.mjs'
+
+const USAGE =
+  'Usage: npm run test:kernel -- [--kernel 6.12|newest|PATH]... [--grep TEXT] [--vfs N] [--timeout SECONDS]'
 
 const COMPILED = join(ROOT, 'dist-test/kernel')
 
@@ -65,8 +67,9 @@ async function runOn(kernel, { title, bundle, iommu }, { grep, vfs, timeoutSecon
     }
     const command = [process.execPath, '--enable-source-maps', bundle]
     const guest = await runInGuest({ kernel, command, env, vfs, iommu, timeoutSeconds, writable: [results] })
-    const status = guest.warnings.length > 0 ? 1 : guest.status
-    recordCounts(`kernel ${kernel.release}${title}`, counts, status)
+    const suite = `kernel ${kernel.release}${title}`
+    const ended = guest.warnings.length > 0 ? 1 : guest.status
+    const status = recordCounts(suite, counts, ended, { isFiltered: grep !== undefined })
     explain(guest)
     say(`${name}: ${status === 0 ? 'passed' : `failed (${guest.status})`}, ${seconds(since)}`)
     return status
@@ -97,8 +100,8 @@ async function runHostTests(kernels, { grep }) {
   return runMocha('kernel host', [...files, ...(grep ? ['--grep', grep] : [])], env)
 }
 
-function readArguments() {
-  const { values } = parseArgs({
+function choose() {
+  const { values } = readArguments(USAGE, {
     options: {
       kernel: { type: 'string', multiple: true, default: KERNELS },
       grep: { type: 'string' },
@@ -106,12 +109,9 @@ function readArguments() {
       timeout: { type: 'string', default: '1800' },
     },
   })
-  return {
-    names: values.kernel,
-    ...(values.grep && { grep: values.grep }),
-    vfs: Number(values.vfs),
-    timeoutSeconds: Number(values.timeout),
-  }
+  const [vfs = 0, timeoutSeconds = 0] = wholeNumbers(USAGE, { vfs: values.vfs, timeout: values.timeout })
+  const names = process.env.VFIO_MIGRATE_KERNEL ? [process.env.VFIO_MIGRATE_KERNEL] : values.kernel
+  return { names, ...(values.grep && { grep: values.grep }), vfs, timeoutSeconds }
 }
 
 /** @param {Machine} machine @returns {Promise<string>} one program that runs all its tests */
@@ -123,11 +123,10 @@ async function bundled({ directory, program }) {
 }
 
 await main(async () => {
-  const { names, ...choice } = readArguments()
-  await setup()
+  const { names, ...choice } = choose()
+  await setup(guestPackages(names))
   const kernels = []
-  for (const name of process.env.VFIO_MIGRATE_KERNEL ? [KERNELS[0] ?? ''] : names)
-    kernels.push(await ensureKernel(name))
+  for (const name of names) kernels.push(await ensureKernel(name))
   const machines = []
   for (const machine of MACHINES) machines.push({ ...machine, bundle: await bundled(machine) })
   const statuses = [await runHostTests(kernels, choice)]
