@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One file for the guest: there, each module that Node looks up costs a walk over the shared root.
+import { renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { ROOT } from '../setup.mjs'
 
@@ -17,17 +18,20 @@ export async function bundle(input, name) {
   const outfile = join(ROOT, 'build/guest', name)
   const source =
     'code' in input ? { stdin: { contents: input.code, resolveDir: ROOT } } : { entryPoints: [input.entry] }
+  // Renamed into place: another run may be starting its guest with the file of this name.
+  const fresh = `${outfile}.${process.pid}`
   await build({
     ...source,
-    outfile,
+    outfile: fresh,
     bundle: true,
     format: 'esm',
     platform: 'node',
     target: 'node20',
-    sourcemap: 'linked',
+    sourcemap: 'inline',
     external: ['node-gyp-build'],
     banner: { js: REQUIRE },
     logLevel: 'warning',
   })
+  renameSync(fresh, outfile)
   return outfile
 }
