@@ -3,8 +3,16 @@
 // UndefinedBehaviorSanitizer and ThreadSanitizer. Arguments choose among asan, ubsan, tsan.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
-import { buildDirectory, buildVariant, loadSuite, report } from './native-variant.mjs'
+import { join, relative } from 'node:path'
+import { USAGE_ERROR, readArguments } from './arguments.mjs'
+import {
+  buildDirectory,
+  buildVariant,
+  loadSuite,
+  report,
+  variantPackages,
+  withVariant,
+} from './native-variant.mjs'
 import { record } from './results.mjs'
 import { ROOT, setup } from './setup.mjs'
 import { MISSING, StepError, main, say, step } from './steps.mjs'
@@ -116,14 +124,17 @@ function withoutRandomization() {
   return bits > 28 ? ['setarch', '-R'] : []
 }
 
+/** From where everything under a sanitizer is started: its options are split at the spaces of a whole path. @param {string} path */
+const fromRoot = path => relative(ROOT, path)
+
 /** Reports of every process, each in a file of its own. */
 class Reports {
   /** @param {Sanitizer} sanitizer */
   constructor({ variant, options: [variable, options] }) {
     this.directory = join(buildDirectory(variant), 'reports')
     this.env = {
-      [variable]: `${options}:log_path=${join(this.directory, 'report')}`,
-      LSAN_OPTIONS: `print_suppressions=0:suppressions=${join(ROOT, 'test/native/lsan.supp')}`,
+      [variable]: `${options}:log_path=${fromRoot(join(this.directory, 'report'))}`,
+      LSAN_OPTIONS: 'print_suppressions=0:suppressions=test/native/lsan.supp',
     }
     this.clear()
   }
@@ -149,7 +160,7 @@ function compilations({ variant }) {
 }
 
 /** The end of each command. */
-const OUTPUT_AND_SOURCE = / -o (\S+) -c \S+$/
+const OUTPUT_AND_SOURCE = / -o (\S+) -c .+$/
 
 /** An addon whose flags were lost has nothing to report. @param {Sanitizer} sanitizer @param {string} addon */
 function requireInstrumentation(sanitizer, addon) {
@@ -169,17 +180,17 @@ function requireInstrumentation(sanitizer, addon) {
  * @returns {string} the path of an addon with planted faults
  */
 function buildCanary(sanitizer) {
-  const path = join(buildDirectory(sanitizer.variant), 'canary.node')
-  const source = join(ROOT, 'test/native/canary/canary.cc')
+  const directory = buildDirectory(sanitizer.variant)
+  const source = relative(directory, join(ROOT, 'test/native/canary/canary.cc'))
   const model = compilations(sanitizer).find(({ file }) => file.endsWith('native/binding/addon.cc'))
-  const compile = model?.command.replace(OUTPUT_AND_SOURCE, ` -o ${path}.o -c ${source}`)
-  const cc = spawnSync(`${compile} && c++ -shared -o ${path} ${path}.o`, {
-    cwd: model?.directory,
+  const compile = model?.command.replace(OUTPUT_AND_SOURCE, ` -o canary.o -c ${source}`)
+  const cc = spawnSync(`${compile} && c++ -shared -o canary.node canary.o`, {
+    cwd: directory,
     encoding: 'utf8',
     shell: true,
   })
   if (cc.status !== 0) throw new StepError(`the canary does not compile\n${cc.stderr}`)
-  return path
+  return join(directory, 'canary.node')
 }
 
 /**
@@ -191,7 +202,7 @@ function proveByCanaries(sanitizer, { command, env, reports }) {
   for (const [fault, words, body = `canary.${fault}()`] of sanitizer.canaries) {
     const script = `const canary = require(${JSON.stringify(path)})\n${body}`
     const [program = '', ...args] = [...command, process.execPath, '-e', script]
-    spawnSync(program, args, { env: { ...process.env, ...env }, timeout: 120_000 })
+    spawnSync(program, args, { cwd: ROOT, env: { ...process.env, ...env }, timeout: 120_000 })
     const texts = reports.take()
     if (!texts.some(text => words.test(text) && sanitizer.isOurs(text))) {
       throw new StepError(
@@ -230,14 +241,22 @@ async function runUnder(sanitizer) {
   }
 }
 
+/** @returns {Sanitizer[]} */
+function choose() {
+  const variants = SANITIZERS.map(({ variant }) => variant)
+  const usage = `Usage: npm run test:sanitize -- [${variants.join(' | ')}]...`
+  const { positionals } = readArguments(usage, { allowPositionals: true, options: {} })
+  const strange = positionals.find(name => !variants.some(variant => variant === name))
+  if (strange !== undefined) throw new StepError(`There is no ${strange}\n${usage}`, USAGE_ERROR)
+  return SANITIZERS.filter(({ variant }) => positionals.length === 0 || positionals.includes(variant))
+}
+
 await main(async () => {
-  await setup()
-  const chosen = process.argv.slice(2)
+  const chosen = choose()
+  await setup(variantPackages())
   let failed = 0
-  for (const sanitizer of SANITIZERS.filter(
-    ({ variant }) => chosen.length === 0 || chosen.includes(variant),
-  )) {
-    const counts = await runUnder(sanitizer)
+  for (const sanitizer of chosen) {
+    const counts = await withVariant(sanitizer.variant, () => runUnder(sanitizer))
     record({ suite: `sanitize ${sanitizer.variant}`, ...counts })
     console.log(`${sanitizer.variant}: ${counts.passed} passed, ${counts.failed} failed`)
     failed += counts.failed
