@@ -67,6 +67,7 @@ export class PathDriver {
     const failed = failedEdge(steps, answer)
     if (failed === undefined) {
       await this.#session.after(made, answer)
+      if (answer.result < 0) throw this.#notBegun(answer.result, from)
       return { arcs }
     }
     const spoilt = (options.direct ? edges : [failed]).some(poisons)
@@ -75,6 +76,13 @@ export class PathDriver {
       arcs,
       failure: { error: await this.#explain(answer.result, failed, arcs, spoilt), poisons: spoilt },
     }
+  }
+
+  /** What the data of a session needs is made before the first SET: without it nothing was touched. */
+  #notBegun(result: number, from: StateName): VfioSystemError {
+    const remedy = `This process has no fd, memory or thread for the data of a session: raise its limits. The device was not touched`
+    const call = { syscall: 'setStates', request }
+    return new VfioSystemError(result, call, { device: this.#backend.name, state: from, remedy })
   }
 
   /** The error of a failed arc, after asking the kernel where the device is; a poisoned device is not asked. */
@@ -103,9 +111,12 @@ export class PathDriver {
   }
 }
 
-/** The edge that failed: one whose SET did, or one that was made but whose session could not be taken over. */
-function failedEdge(steps: readonly Edge[], { result, done, session }: ArcsAnswer): Edge | undefined {
-  if (result >= 0) return undefined
+/**
+ * The edge that failed: one whose SET did, or one that was made but whose session could not be taken over. None when
+ * no SET was issued: each one leaves a time.
+ */
+function failedEdge(steps: readonly Edge[], { result, done, session, times }: ArcsAnswer): Edge | undefined {
+  if (result >= 0 || times.length < 2) return undefined
   const last = steps[done - 1]
   return last !== undefined && opensSession(last) && session === undefined ? last : steps[done]
 }
@@ -119,7 +130,7 @@ function remedyFor(failed: Edge, state: StateName | undefined, poisoned: boolean
     return 'The device is half in the one state and half in the other; only reset() or close() help'
   }
   const now = `The device is in ${state ?? 'a state that it does not tell'}`
-  // The state is there and its data_fd is not: EMFILE, ENFILE, or no memory or thread for it.
+  // The state is there and its data_fd is not: the kernel had no fd to give (EMFILE, ENFILE).
   if (state === failed.to && opensSession(failed)) {
     return `${now}, but this process could not take over its data: raise its limits, leave the state and enter it again`
   }

@@ -162,6 +162,22 @@ describe('setState', () => {
     })
   })
 
+  it('poisons nothing when no SET was issued for want of a thread', async () => {
+    const script = new ScriptedDevice()
+    const device = await opened(script)
+    await device.setState('STOP_COPY')
+    script.log.length = 0
+    script.unprepared = -11
+    await assert.rejects(device.setState('RESUMING'), {
+      code: 'EAGAIN',
+      state: 'STOP_COPY',
+      recovery: 'none',
+    })
+    assert.deepEqual(script.log, ['GET'])
+    assert.equal(await device.state(), 'STOP_COPY')
+    assert.ok(device.savingStream)
+  })
+
   it('says reset when RESUMING cannot be left', async () => {
     const script = new ScriptedDevice()
     const device = await opened(script)

@@ -107,6 +107,8 @@ export class ScriptedDevice implements DeviceBackend {
   onSession: ((session: ScriptedSession) => void) | undefined
   /** The next session cannot be taken over: the process is out of fds. */
   loseSession = false
+  /** -errno of what a session needs, once: then no SET is issued. */
+  unprepared = 0
   resetAnswer = 0
   logs = true
 
@@ -124,6 +126,11 @@ export class ScriptedDevice implements DeviceBackend {
   async #setStates(states: readonly number[]): Promise<ArcsAnswer> {
     let session: ScriptedSession | undefined
     let done = 0
+    if (this.unprepared !== 0) {
+      const result = this.unprepared
+      this.unprepared = 0
+      return { result, done, times: Float64Array.of(0), arc: this.arc }
+    }
     for (const to of states) {
       this.log.push(`SET ${to}`)
       await this.hold?.()
