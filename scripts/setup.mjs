@@ -24,8 +24,8 @@ const COMPILERS = [
 ]
 
 async function installPackages() {
-  // An installation for production has the lock file, but not the compiler.
-  if (!isStale(INSTALLED, [at('package-lock.json')]) && existsSync(at('node_modules/typescript'))) return
+  // An installation for production has the lock file, but not what builds the addon.
+  if (!isStale(INSTALLED, [at('package-lock.json')]) && existsSync(at('node_modules/node-gyp'))) return
   const command = ['npm', 'ci', '--include=dev', '--no-audit', '--no-fund']
   await step('npm ci', () => run(command, { cwd: ROOT }))
 }
