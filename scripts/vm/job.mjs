@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the guest is to do, as the two shell files that its process 1 reads.
 import { existsSync, writeFileSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url))
@@ -17,15 +17,12 @@ const isCovered = path => COVERED.some(parent => path.startsWith(`${parent}/`))
 
 /**
  * @param {string} directory
- * @param {{ command: string[], end: string, cwd?: string, env?: Record<string, string>, vfs?: number, writable?: string[], kernel: import('./kernel.mjs').Kernel }} job
+ * @param {{ command: string[], end: string, cwd?: string, env?: Record<string, string>, vfs?: number, writable?: string[] }} job
  */
-export function writeJob(
-  directory,
-  { command, end, cwd = process.cwd(), env = {}, vfs = 0, writable = [], kernel },
-) {
-  const needed = [cwd, REPOSITORY, dirname(process.execPath), kernel.tree ?? kernel.image].map(path =>
-    resolve(path),
-  )
+export function writeJob(directory, { command, end, cwd = process.cwd(), env = {}, vfs = 0, writable = [] }) {
+  // What the command is told of by its environment has to be there as well.
+  const told = Object.values(env).filter(isAbsolute)
+  const needed = [cwd, REPOSITORY, dirname(process.execPath), ...told].map(path => resolve(path))
   const restored = [...new Set(needed)].filter(path => isCovered(path) && existsSync(path))
   const prepare = [
     `END=${end}`,
