@@ -11,7 +11,7 @@ export interface Arc {
 
 /**
  * What is left to do with the device after a failure.
- * `'none'`: it is as it was, or as `state` says, and takes any call. `'reset'`: only `reset()` or `close()` help.
+ * `'none'`: it is as it was, or as `state` says, and needs no reset. `'reset'`: only `reset()` or `close()` help.
  */
 export type Recovery = 'none' | 'reset'
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Makes a fresh clone ready, and a used one up to date: packages, addon, compiled TypeScript.
-import { closeSync, existsSync, openSync, utimesSync } from 'node:fs'
+import { accessSync, closeSync, constants, existsSync, openSync, utimesSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { withLock } from './lock.mjs'
 import { isStale, removeOrphans } from './newer.mjs'
-import { main, run, step } from './steps.mjs'
+import { MISSING, StepError, main, run, step } from './steps.mjs'
 import { ensurePackages, packagesOf } from './vm/packages.mjs'
 
 export const ROOT = fileURLToPath(new URL('..', import.meta.url))
@@ -75,6 +75,15 @@ async function stamped(output, build) {
   utimesSync(output, began, began)
 }
 
+/** Everything that is built lies in the clone. */
+function requireWritable() {
+  try {
+    accessSync(ROOT, constants.W_OK)
+  } catch {
+    throw new StepError(`${ROOT} is not yours to write: clone the project into a directory that is.`, MISSING)
+  }
+}
+
 /**
  * Says what it does; says nothing when there is nothing to do.
  * @param {string[]} [packages] Debian packages that the command needs later: asked for here, all at once
@@ -82,6 +91,7 @@ async function stamped(output, build) {
  */
 export function setup(packages = []) {
   return withLock(ROOT, async () => {
+    requireWritable()
     await ensurePackages([...(addonIsStale() ? packagesOf(COMPILERS) : []), ...packages])
     await installPackages()
     await buildAddon()

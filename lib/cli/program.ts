@@ -12,13 +12,15 @@ type Answer = number | void
 interface Verb {
   readonly summary: string
   readonly details?: string
+  /** Where some options are required, which commander's own line does not show. */
+  readonly usage?: string
   readonly args?: readonly (readonly [name: string, description: string])[]
   readonly options?: readonly Option[]
   readonly load: () => Promise<Action>
 }
 
 const device = ['<device>', 'PCI address, mdev UUID, vfioN, a path in /dev/vfio or /sys, or fd:N'] as const
-const raw = new Option('--raw', "the driver's own stream, without a frame around it")
+const raw = new Option('--raw', "required: the driver's own stream as it is, the one format that there is")
 const timeout = new Option(
   '--timeout <seconds>',
   'give up, and put everything back, after this time',
@@ -84,11 +86,12 @@ Example: vfio-migrate drive 0000:08:00.2 PRE_COPY,STOP_COPY,RUNNING`,
     load: async () => (await import('./reset.ts')).reset,
   },
   save: {
-    summary: "save a device's state; the device is left in STOP",
+    summary: "save a device's state; a lent device is left in STOP, one that was opened by name is reset as it is closed",
+    usage: '[options] <device> --raw -o <file|->',
     args: [device],
     options: [
       raw.makeOptionMandatory(),
-      new Option('-o, --output <file>', 'the file, which is there when it is whole, or - for stdout').makeOptionMandatory(),
+      new Option('-o, --output <file>', 'required: the file, which is there when it is whole, or - for stdout').makeOptionMandatory(),
       new Option('--resume-source', 'let the device run again once its state is saved'),
       blankSource,
       timeout,
@@ -98,11 +101,12 @@ Example: vfio-migrate drive 0000:08:00.2 PRE_COPY,STOP_COPY,RUNNING`,
   },
   load: {
     summary: 'load a state into a device, and run it',
+    usage: '[options] <device> --raw -i <file|-> --stay|--release|--exec <program>',
     details: keepingDetails,
     args: [device],
     options: [
       raw.makeOptionMandatory(),
-      new Option('-i, --input <file>', 'the file, or - for stdin').makeOptionMandatory(),
+      new Option('-i, --input <file>', 'required: the file, or - for stdin').makeOptionMandatory(),
       timeout,
       ...opening,
       ...keeping,
@@ -174,6 +178,7 @@ function addVerb(
   }
   for (const option of verb.options ?? []) command.addOption(option)
   command.option('--json', 'print one JSON object')
+  if (verb.usage !== undefined) command.usage(verb.usage)
   if (verb.details !== undefined) command.addHelpText('after', verb.details)
   command.action(async () => {
     const action = await verb.load()

@@ -50,7 +50,7 @@ describe('holdersOf', () => {
   it('says that it could not read everything', async () => {
     await chmod(join(root, '/proc/1/fd'), 0)
     const holders = await unprivileged(root, () => holdersOf(['/dev/vfio/57'], { root }))
-    await chmod(join(root, '/proc/1/fd'), 0o500)
+    await chmod(join(root, '/proc/1/fd'), 0o700)
     assert.deepEqual(holders, { processes: [{ pid: 977, comm: 'qemu-system-x86' }], complete: false })
   })
 })
