@@ -2,6 +2,7 @@
 import { open, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { Writable } from 'node:stream'
+import { naming } from './file_error.ts'
 import { isTerminal, type Context } from './context.ts'
 import { UsageError } from './refusals.ts'
 
@@ -71,19 +72,19 @@ class TemporaryFile implements StateSink {
     await refuseOtherThanFile(path)
     const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.partial`)
     // It holds what the device's memory held: for its owner only.
-    const file = await naming(named, open(temporary, 'wx', 0o600))
+    const file = await naming(named, 'written', open(temporary, 'wx', 0o600))
     return new TemporaryFile(named, path, temporary, file)
   }
 
   async write(chunk: Uint8Array): Promise<void> {
     for (let at = 0; at < chunk.length;) {
-      const { bytesWritten } = await naming(this.#named, this.#file.write(chunk, at))
+      const { bytesWritten } = await naming(this.#named, 'written', this.#file.write(chunk, at))
       at += bytesWritten
     }
   }
 
   async commit(): Promise<void> {
-    await naming(this.#named, this.#commit())
+    await naming(this.#named, 'written', this.#commit())
   }
 
   async discard(): Promise<void> {
@@ -97,31 +98,6 @@ class TemporaryFile implements StateSink {
     this.#committed = true
     const directory = await open(dirname(this.#path))
     await directory.sync().finally(() => directory.close())
-  }
-}
-
-/** Tells of a failure by the name that was given: the file that it is about was never named. */
-async function naming<T>(named: string, work: Promise<T>): Promise<T> {
-  try {
-    return await work
-  } catch (error) {
-    throw new OutputError(named, error as NodeJS.ErrnoException)
-  }
-}
-
-/** A file that cannot be written. `cause` has the path that it had until then. */
-class OutputError extends Error {
-  override readonly name = 'OutputError'
-  readonly code: string
-  readonly errno: number | undefined
-
-  constructor(named: string, cause: NodeJS.ErrnoException) {
-    const { code = 'ERR_UNKNOWN', errno } = cause
-    // Node's message is `CODE: words, syscall 'path'`.
-    const words = /^\w+: ([^,]+)/.exec(cause.message)?.[1] ?? cause.message
-    super(`'${named}' cannot be written: ${words} (${code})`, { cause })
-    this.code = code
-    this.errno = errno
   }
 }
 

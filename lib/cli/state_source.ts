@@ -4,6 +4,7 @@ import { open, stat } from 'node:fs/promises'
 import { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import { isTerminal, type Context } from './context.ts'
+import { naming } from './file_error.ts'
 import { UsageError } from './refusals.ts'
 
 const mebibyte = 1024 * 1024
@@ -37,8 +38,11 @@ function stdinOf({ io }: Context): Readable {
 }
 
 async function fileOf(path: string): Promise<Readable> {
-  if ((await stat(path)).isFIFO()) return pipeOf(path)
-  const file = await open(path)
+  const facts = await naming(path, 'read', stat(path))
+  if (facts.isDirectory())
+    throw new UsageError(`'${path}' is a directory: name the file that holds the state`)
+  if (facts.isFIFO()) return pipeOf(path)
+  const file = await naming(path, 'read', open(path))
   return file.createReadStream({ highWaterMark: mebibyte })
 }
 

@@ -69,6 +69,9 @@ console.log(
   `Downtime ${report.downtimeMs.toFixed(1)} ms, first arc to the destination's RUNNING ${report.totalMs.toFixed(1)} ms.`,
 )
 console.log(
+  'On an emulated CPU nearly all of that is Node warming up: the arcs are the kernel and the device.',
+)
+console.log(
   `The source is in ${report.source.state ?? '?'}, the destination in ${report.destination.state ?? '?'}.`,
 )
 process.exitCode = equal ? 0 : 1

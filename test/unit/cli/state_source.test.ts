@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
-import { execFileSync, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { createWriteStream, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough, Readable } from 'node:stream'
@@ -24,6 +24,12 @@ describe('openSource', () => {
     assert.equal(await all(source.chunks()), 'one two')
   })
 
+  it('names the input that cannot be read', async () => {
+    const open = (path: string): Promise<unknown> => openSource(path, contextFor(capturedIo()))
+    await assert.rejects(open('/nope'), { code: 'ENOENT', message: /^'\/nope' cannot be read/ })
+    await assert.rejects(open(tmpdir()), { code: 'ERR_VFIO_USAGE', message: /is a directory/ })
+  })
+
   it('refuses a stream that ends without a byte', async () => {
     const stdin = Readable.from([Buffer.alloc(0)])
     await assert.rejects(openSource('-', contextFor(capturedIo({ stdin }))), /stdin is empty/)
@@ -34,8 +40,10 @@ describe('openSource', () => {
     const path = join(directory, 'pipe')
     execFileSync('mkfifo', [path])
     const opening = openSource(path, contextFor(capturedIo()))
-    spawn('sh', ['-c', 'sleep 0.1; exec > "$0"; printf "one "; sleep 0.1; printf two', path])
+    const writer = createWriteStream(path)
+    writer.write('one ')
     const source = await opening
+    writer.end('two')
     assert.equal(await all(source.chunks()), 'one two')
     source.close()
     rmSync(directory, { recursive: true })
