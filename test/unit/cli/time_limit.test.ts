@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -43,7 +44,8 @@ describe('--timeout', () => {
     const ending = devices.run(...loading('--stay', '--timeout', '0.05'))
     let ended = false
     void ending.then(() => (ended = true))
-    await new Promise(resolve => setTimeout(resolve, 100))
+    // A later timer of the same kind: when it fires, the limit has fired before it.
+    await once(AbortSignal.timeout(60), 'abort')
     assert.equal(ended, false, devices.io.stderr.text)
     person.abort(new Interrupted('SIGHUP'))
     assert.equal(await ending, 0)
