@@ -16,7 +16,7 @@ export function releaseRemedy({ holders, process }: HostFacts, node: string): st
   if (holders.processes.length === 0) return `Look as root, and in every container: fuser -v ${node}.`
   if (holders.processes.some(holder => holder.pid === process.pid))
     return 'Close it in this process first, or go on with the device that is open.'
-  return 'End that process, or have it lend its fd: openDevice({ fd }).'
+  return 'End that process, or have it lend its fd (fd:N on the command line, openDevice({ fd }) in code).'
 }
 
 function nameOf({ pid, comm }: Holder, own: number): string {

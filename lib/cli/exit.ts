@@ -3,9 +3,9 @@
 /**
  * What the command exits with. The numbers are API; the README repeats the table.
  *
- * Between `failed` and `left` the kernel decides: each device is asked for its state after the recovery. A destination
+ * Between `failed` and `left` the kernel decides: each device is asked for its state after the recovery. A PCI function
  * that was opened by name was blank by being opened; when it was reset, and is blank again, it is as before, and a
- * sentence says that it was reset. A lent device that has lost the state that it held is not, whatever it answers.
+ * sentence says that it was reset. An mdev is so only when nothing was loaded into it. A lent device that has lost the state that it held is not, whatever it answers.
  */
 export const exitCodes = {
   done: 0,

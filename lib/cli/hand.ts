@@ -85,8 +85,7 @@ export class Hand {
   /** What its close does to a state that was restored into it and runs. */
   get fateAtClose(): string {
     if (!this.isOpened) return 'its lender goes on with it'
-    const isPci = /^[0-9a-f]{4,8}:[0-9a-f]{2}:/.test(this.device.name)
-    return isPci ? 'what was restored is gone' : 'its driver decides whether what was restored stays'
+    return this.#isPci ? 'what was restored is gone' : 'its driver decides whether what was restored stays'
   }
 
   async go(target: StateName, options: { signal?: AbortSignal; direct?: boolean } = {}): Promise<Arc[]> {
@@ -151,9 +150,20 @@ export class Hand {
     return this.arcs.some(({ to }) => to === 'RESUMING')
   }
 
-  /** What it held is gone. One that was opened here held nothing, and holds nothing again when it is reset. */
+  /** A whole state is in it. */
+  get #wasLoaded(): boolean {
+    return this.arcs.some(({ from }) => from === 'RESUMING')
+  }
+
+  /** The reset of a PCI function clears it; what another device's clears is its driver's affair (mtty: nothing). */
+  get #isPci(): boolean {
+    return /^[0-9a-f]{4,8}:[0-9a-f]{2}:/.test(this.device.name)
+  }
+
+  /** What it held is gone. A PCI function that was opened here held nothing, and holds nothing again when it is reset. */
   get #hasLostState(): boolean {
-    return this.isOpened ? this.#wasResumed && !this.#wasReset : this.#wasResumed || this.#wasReset
+    if (!this.isOpened) return this.#wasResumed || this.#wasReset
+    return this.#wasResumed && !(this.#wasReset && (this.#isPci || !this.#wasLoaded))
   }
 
   /** What happens to a device in `state` now that the command ends; undefined when there is nothing to say. */
@@ -181,15 +191,19 @@ export class Hand {
 
   #advice(state: StateName | undefined, restored: boolean, stuck: boolean): string[] {
     const name = `'${this.#name}'`
-    if (restored)
-      return this.#wasReset
-        ? [`${name} was reset: it is blank, as it was when it was opened, and in ${state}.`]
-        : []
+    if (restored) return this.#wasReset ? [`${name} was reset${this.#cleared(state)}`] : []
     const then = state === this.before ? 'as before' : `and was in ${this.before ?? 'none'} before`
     const now = `${name} is in ${state ?? 'a state that it does not tell'}, ${then}`
+    if (this.isOpened && this.#wasReset)
+      return [`${now}, but what was loaded may still be in it: its driver's reset need not clear it.`]
     if (this.isOpened) return [`${now}. Closing it now resets it.`]
     const lost = this.#hasLostState ? ', but what it held is gone' : ''
     const remedy = stuck ? ` Only a reset helps: vfio-migrate reset ${this.#name} --yes` : ''
     return [`${now}${lost}.${remedy}`]
+  }
+
+  #cleared(state: StateName | undefined): string {
+    if (this.#isPci) return `: it is blank, as it was when it was opened, and in ${state}.`
+    return `, and is in ${state} as before: nothing was loaded into it.`
   }
 }

@@ -139,11 +139,11 @@ Example: vfio-migrate drive 0000:08:00.2 PRE_COPY,STOP_COPY,RUNNING`,
 const exitCodesText = `
 Exit codes:
   0    done
-  1    failed; every device is as it was. A destination that was opened here by name may have been reset:
+  1    failed; every device is as it was. A PCI function that was opened here by name may have been reset:
        opening it had made it blank
   2    wrong usage
   3    a device that is missing or cannot migrate, or something of this machine that is missing
-  4    a lent device has lost the state that it held, or a device is left in another state: act now
+  4    a device has lost the state that it held, holds another, or is left in another state: act now
   124  timeout; 129 SIGHUP, 130 SIGINT, 143 SIGTERM: every device is as it was`
 
 /** What the command can be told to do. */

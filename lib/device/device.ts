@@ -185,7 +185,8 @@ export class Device {
   }
 
   /**
-   * VFIO_DEVICE_RESET: the device is RUNNING and blank afterwards, its session over. It can overtake a path that hangs
+   * VFIO_DEVICE_RESET: the device is RUNNING afterwards, its session over; a PCI function is blank, what an mdev keeps
+   * is its driver's affair. It can overtake a path that hangs
    * in the kernel; the driver may then perform it when that returns.
    */
   async reset(): Promise<void> {

@@ -197,11 +197,11 @@ describe('explainOpen', () => {
       'Cannot open 0000:08:00.2.\n' +
         '- VFIO_DEVICE_BIND_IOMMUFD of /dev/vfio/devices/vfio3 answered EINVAL. ' +
         '/dev/vfio/devices/vfio3 is open elsewhere. It is open in qemu-system-x86 (pid 977). ' +
-        'End that process, or have it lend its fd: openDevice({ fd }).\n' +
+        'End that process, or have it lend its fd (fd:N on the command line, openDevice({ fd }) in code).\n' +
         '- open /dev/vfio/57 answered EBUSY. ' +
         '/dev/vfio/57 is open elsewhere, or a device of the group is by its own node. ' +
         'It is open in qemu-system-x86 (pid 977). ' +
-        'End that process, or have it lend its fd: openDevice({ fd }).',
+        'End that process, or have it lend its fd (fd:N on the command line, openDevice({ fd }) in code).',
     )
   })
 

@@ -52,6 +52,24 @@ describe('what a command exits with, and says of its devices', () => {
     assert.ok(devices.destination.log.includes('RESET'))
   })
 
+  const mdev = 'ad3c5a0e-7f43-4c1c-9b0e-0d6f7f0a3a55'
+
+  it('1: an mdev into which nothing was loaded is as it was after its reset, and is not called blank', async () => {
+    const devices = new TwoDevices({ name: mdev })
+    devices.source.failures.set(STOP_COPY, EIO)
+    await devices.failure(1, ...moving('--release'))
+    assert.match(
+      devices.io.stderr.text,
+      /^'fd:4' was reset, and is in RUNNING as before: nothing was loaded/m,
+    )
+  })
+
+  it('4: an mdev that was loaded is not as it was: only a PCI reset is sure to clear a device', async () => {
+    const devices = new TwoDevices({ name: mdev })
+    assert.equal(await devices.run(...loading('--exec', noProgram)), 4, devices.io.stderr.text)
+    assert.match(devices.io.stderr.text, /what was loaded may still be in it/)
+  })
+
   it('4: a lent destination is left in RESUMING', async () => {
     const devices = new TwoDevices({ destination: 'lent' })
     devices.destination.failures.set(STOP, EIO)

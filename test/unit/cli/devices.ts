@@ -20,10 +20,11 @@ export class TwoDevices {
 
   constructor({
     destination = 'opened',
+    name = '0000:08:00.3',
     io = {},
-  }: { destination?: 'opened' | 'lent'; io?: Partial<Io> } = {}) {
+  }: { destination?: 'opened' | 'lent'; name?: string; io?: Partial<Io> } = {}) {
     this.source = new ScriptedDevice('source', 'lent')
-    this.destination = new ScriptedDevice('destination', destination)
+    this.destination = new ScriptedDevice(name, destination)
     for (const device of [this.source, this.destination]) device.flags = stopCopyOnly
     this.gives('state')
     this.io = capturedIo({
