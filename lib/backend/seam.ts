@@ -17,6 +17,8 @@ export type Via = 'cdev' | 'group' | 'fd' | 'backend'
 
 /** One device behind the seam. The mock is one; the addon makes another. */
 export interface DeviceBackend {
+  /** It is simulated: there is no kernel, and no hardware, behind it. */
+  readonly mock?: true
   /** What messages call the device: its PCI address, mdev UUID, or `fd:N`. */
   readonly name: string
   /** The bound driver's directory name, for instance `mlx5_vfio_pci`; undefined where it cannot be known. */
@@ -25,6 +27,11 @@ export interface DeviceBackend {
   readonly via: Via
   readonly clock: Clock
   readonly calls: DeviceCalls
+}
+
+/** What makes a backend whenever it is opened: a MockDevice. */
+export interface Openable {
+  open(): DeviceBackend | Promise<DeviceBackend>
 }
 
 /**

@@ -55,6 +55,8 @@ export class Device {
   readonly driver: string | undefined
   readonly origin: Origin
   readonly via: Via
+  /** It is simulated: what it reports says nothing of a kernel or of hardware. */
+  readonly mock: boolean
   /** Where this device's times come from: arcs, and whatever is measured beside them. */
   readonly clock: Clock
   readonly capabilities: Capabilities
@@ -83,6 +85,7 @@ export class Device {
     this.driver = backend.driver
     this.origin = backend.origin
     this.via = backend.via
+    this.mock = backend.mock === true
     this.clock = backend.clock
     this.capabilities = facts.capabilities
     this.precopyInfoV2 = facts.precopyInfoV2

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { DeviceBackend } from '../backend/seam.ts'
+import type { DeviceBackend, Openable } from '../backend/seam.ts'
 import { throwIfAborted } from '../abort.ts'
 import type { Device } from './device.ts'
 import { adoptFd, type LentDevice } from './lent.ts'
@@ -16,10 +16,12 @@ export type { LentDevice, OpenOptions }
  * its last close**: a device with living state is lent as `{ fd }` by the process that drives it. The fd numbers given
  * become this library's to close; the device behind them stays the lender's and is not reset.
  *
+ * A `MockDevice` is opened as its options say, and `mock:…` makes one by its name.
+ *
  * A device without migration opens as well: `capabilities.stopCopy` is false then.
  */
 export async function openDevice(
-  target: string | LentDevice | DeviceBackend,
+  target: string | LentDevice | Openable | DeviceBackend,
   options: OpenOptions = {},
 ): Promise<Device> {
   throwIfAborted(options.signal)
@@ -34,13 +36,15 @@ export async function openDevice(
 }
 
 async function backendOf(
-  target: string | LentDevice | DeviceBackend,
+  target: string | LentDevice | Openable | DeviceBackend,
   options: OpenOptions,
 ): Promise<DeviceBackend> {
   if (typeof target === 'string') return await openByName(target, options)
   const given: unknown = target
-  if (typeof given !== 'object' || given === null || !('calls' in target || 'fd' in target)) {
-    throw new TypeError(`openDevice() takes a name, { fd } or a backend, not ${String(given)}`)
+  if (typeof given === 'object' && given !== null) {
+    if ('calls' in target) return target
+    if ('fd' in target) return await adoptFd(target)
+    if ('open' in target) return await target.open()
   }
-  return 'calls' in target ? target : await adoptFd(target)
+  throw new TypeError(`openDevice() takes a name, { fd }, a MockDevice or a backend, not ${String(given)}`)
 }
