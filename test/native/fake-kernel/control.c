@@ -7,11 +7,11 @@
 //   is open forget                                  files that are open are ours no longer set
 //   DEVICE KEY VALUE                    a property of a device, or of the machine with '*' rule
 //   DEVICE|* OPERATION NTH WHAT VALUE  fail (errno), after (errno once the state moved), hold, cut
-//   (bytes) release OPERATION                       held calls go on complete DEVICE the SAVE that
-//   is running ends dirty DEVICE IOVA                       a page for the next LOG_REPORT region
-//   DEVICE INDEX CAP_OFFSET HEX      the capability chain of a region await COUNT TEXT waits, 20 s
-//   at most, for so many lines of the log that start so log | files | taken DEVICE answers to be
-//   read
+//   (bytes), status (of a command of the firmware) detach DEVICE 1|0 release OPERATION held calls
+//   go on complete DEVICE the SAVE that is running ends dirty DEVICE IOVA                       a
+//   page for the next LOG_REPORT region DEVICE INDEX CAP_OFFSET HEX      the capability chain of a
+//   region await COUNT TEXT waits, 20 s at most, for so many lines of the log that start so log |
+//   files | taken DEVICE answers to be read
 #include <errno.h>
 
 #include "fake.h"
@@ -85,6 +85,12 @@ static long set_device(struct device* d, const char* key, long value) {
     d->chunks = value != 0;
   else if (same(key, "logging"))
     d->has_logging = value != 0;
+  else if (same(key, "model"))
+    d->model = value != 0;
+  else if (same(key, "reinit"))
+    d->reinit = value != 0;
+  else if (same(key, "dirtypages"))
+    d->dirty = (d->dirty > 0 ? d->dirty : kImageHeader) + (uint64_t)value * kPage;
   else if (same(key, "image"))
     d->image = (uint64_t)value;
   else if (same(key, "dirty"))
@@ -139,6 +145,13 @@ static long of_device(struct file* f, struct device* d, char* words[kWords], int
     return set_region(d, (int)number(words[2]), words[3], words[4]);
   if (n >= 3 && same(words[0], "dirty") && d->dirty_pages < 32) {
     d->dirty_iova[d->dirty_pages++] = (uint64_t)number(words[2]);
+    return 0;
+  }
+  if (n >= 3 && same(words[0], "detach")) {
+    if (number(words[2]) != 0)
+      detach(d);
+    else
+      d->detached = false;
     return 0;
   }
   if (same(words[0], "complete")) {

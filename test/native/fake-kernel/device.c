@@ -36,8 +36,10 @@ static long get_flags(struct device* d, void* data) {
 }
 
 static long get_state(struct device* d, void* data) {
+  lock_state(d);
   struct mig_state s = {(uint32_t)d->state, -1};
   copy(data, &s, sizeof s);
+  unlock_state(d);
   return 0;
 }
 
@@ -62,8 +64,11 @@ static long do_set_state(struct device* d, void* data, long after) {
 }
 
 static long get_data_size(struct device* d, void* data) {
-  copy(data, &d->data_size, sizeof d->data_size);
-  return 0;
+  lock_state(d);
+  long error = d->manner == kMlx5 ? command(d, "QUERY") : 0;
+  if (error == 0) copy(data, &d->data_size, sizeof d->data_size);
+  unlock_state(d);
+  return error;
 }
 
 static long opt_in(struct device* d, void* data) {
@@ -97,8 +102,9 @@ static long start_log(struct device* d, void* data) {
     long error = check_range((const struct dma_range*)c.pointer, i, c.page_size);
     if (error < 0) return error;
   }
+  if (d->model && d->manner == kMlx5 && d->logging) return -EINVAL;
   d->logging = true;
-  if (c.page_size > 2 << 20) c.page_size = 4096;
+  if (d->manner == kMlx5 && c.page_size > 2 << 20) c.page_size = 4096;
   copy(data, &c, sizeof c);
   return 0;
 }
@@ -116,6 +122,7 @@ static long report_log(struct device* d, void* data) {
   note("log report iova=%x length=%x page_size=%x", r.iova, r.length, r.page_size);
   if (r.page_size < 4096 || (r.page_size & (r.page_size - 1)) != 0) return -EINVAL;
   if (r.length == 0 || r.iova + (r.length - 1) < r.iova) return -EOVERFLOW;
+  if (d->model && d->manner == kMtty) return 0;
   if (!d->logging) return -EINVAL;
   for (int i = 0; i < d->dirty_pages; i++) {
     uint64_t at = d->dirty_iova[i] - r.iova;
@@ -159,12 +166,11 @@ static long run_set_state(struct device* d, void* data) {
   int index = (int)(d - devices);
   uint32_t target;
   copy(&target, data, sizeof target);
-  d->calls_in_set++;
+  lock_state(d);
   struct verdict v = gate("SET_STATE", index);
   long result = v.error < 0 ? v.error : do_set_state(d, data, v.after);
-  d->calls_in_set--;
   note("SET_STATE %d %d = %d", (long)index, (long)target, result);
-  if (d->reset_noted) reset_device(d);
+  unlock_state(d);
   return result;
 }
 

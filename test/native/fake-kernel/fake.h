@@ -18,6 +18,7 @@
 #include <sys/types.h>
 
 enum { kDevices = 4, kRegions = 10, kRegionBytes = 256, kNoDevice = -1 };
+enum { kPage = 4096, kImageHeader = 80 };  // docs/firmware-model.md
 enum { kError, kStop, kRunning, kStopCopy, kResuming, kRunningP2p, kPreCopy, kPreCopyP2p, kStates };
 
 // ---- log.c: the lock, the log that the tests read, strings without libc
@@ -39,9 +40,10 @@ void zero(void* to, size_t bytes);
 
 // ---- rules.c: scripted faults
 struct verdict {
-  long error;  // -errno to answer instead of acting
-  long after;  // -errno to answer after having acted
-  long cut;    // most bytes to take, 0 for no limit
+  long error;   // -errno to answer instead of acting
+  long after;   // -errno to answer after having acted
+  long cut;     // most bytes to take, 0 for no limit
+  long status;  // a command of the firmware: its status
 };
 enum { kLongestHoldMs = 5000 };
 extern int longest_hold_ms;
@@ -53,13 +55,24 @@ void clear_rules(void);
 
 // ---- machine.c: states, sessions, streams
 enum manner { kMlx5, kMtty };
+struct target {
+  bool in_record;
+  uint32_t tag, header_taken;
+  uint64_t record_size, record_taken, room;
+  unsigned char header[16], payload[64];
+};
 struct session {
   int device;
   bool used, dead, has_fd, saving, in_flight, last_image;
+  bool error, precopy_error;  // of mlx5's: no more of anything, no more increments
   int fd_real,
       fd_signal;  // the two ends behind a saving fd of mlx5: a byte in between makes it readable
   bool ready;
   uint64_t position, filled, initial_end;
+  uint64_t announced;  // what record 0 says
+  bool flying_initial;
+  long flying_status;  // what the SAVE will answer
+  struct target target;
   uint64_t record_start[16];
   uint64_t record_bytes[16];  // without the header of 16
   int records;
@@ -71,8 +84,11 @@ struct dma_range {
   uint64_t iova, length;
 };
 struct device {
-  int opens, calls_in_set;
+  int opens;
+  bool locked;  // the driver's state mutex
   bool reset_noted, info_v2, auto_save, has_logging, logging, chunks;
+  bool model;  // with commands of the firmware, and a target that looks at what it takes
+  bool reinit, detached;
   int flags, state;
   enum manner manner;
   uint64_t image, dirty, data_size, log_page_size;
@@ -94,10 +110,24 @@ void last_close(struct device* d);
 long set_state(struct device* d, int target, struct session** opened);
 void reset_device(struct device* d);
 void complete_save(struct device* d);
+void lock_state(struct device* d);
+void unlock_state(struct device* d);  // does the reset that came meanwhile
+void detach(struct device* d);
 long read_session(struct session* s, unsigned char* to, size_t bytes, bool nonblock);
 long write_session(struct session* s, const unsigned char* from, size_t bytes);
 long precopy_info(struct session* s, void* argument);
 void drop_session(struct session* s);  // the last fd of it is gone
+
+// ---- firmware.c
+long command(struct device* d, const char* name);
+long begin_save(struct device* d, long* status);
+long suspend_or_resume(struct device* d, int to);
+void wait_for_save(const struct device* d);
+
+// ---- target.c
+long take_records(struct device* d, struct session* s, const unsigned char* from, size_t bytes);
+long take_mtty(struct session* s, const unsigned char* from, size_t bytes);
+unsigned char mtty_byte(uint64_t position);
 
 // ---- device.c: the device fd
 long device_ioctl(int device, unsigned long request, void* argument);

@@ -46,7 +46,7 @@ static bool complete(const struct session* s) { return s->last_image && !s->in_f
 // mlx5: readable while there is something to take, and at the end; never because nothing is to be
 // had now.
 static void update_readiness(struct session* s) {
-  if (!s->dead) wake_readers(s, s->position < s->filled || complete(s));
+  if (!s->dead) wake_readers(s, s->error || s->position < s->filled || complete(s));
 }
 
 static void queue_record(struct session* s, uint64_t bytes) {
@@ -55,10 +55,22 @@ static void queue_record(struct session* s, uint64_t bytes) {
   s->filled += kRecordHeader + bytes;
 }
 
+// Status 9 (bad resource state) ends the increments only, while there may still be some.
+static void fail_image(struct session* s) {
+  if (s->flying_status == 9 && !s->last_image)
+    s->precopy_error = true;
+  else
+    s->error = true;
+}
+
 static void finish_image(struct session* s) {
   s->in_flight = false;
-  queue_record(s, s->flying);
-  if (s->initial_end == kFirstRecord && !s->last_image) s->initial_end = s->filled;
+  if (s->flying_status != 0) {
+    fail_image(s);
+  } else {
+    queue_record(s, s->flying);
+    if (s->flying_initial) s->initial_end = s->filled;
+  }
   update_readiness(s);
 }
 
@@ -66,14 +78,20 @@ void complete_save(struct device* d) {
   if (d->session != NULL && d->session->in_flight) finish_image(d->session);
 }
 
-static void start_image(struct device* d, uint64_t bytes, bool last) {
+static long start_image(struct device* d, uint64_t bytes, bool last) {
   struct session* s = d->session;
   if (s->in_flight) finish_image(s);
+  s->flying_status = 0;
+  long error = d->model ? begin_save(d, &s->flying_status) : 0;
+  if (error < 0) return error;
+  s->flying_initial = !last && (s->initial_end == kFirstRecord || d->reinit);
+  d->reinit = false;
   s->in_flight = true;
   s->last_image = last;
   s->flying = bytes;
   if (d->auto_save) finish_image(s);
   update_readiness(s);
+  return 0;
 }
 
 static unsigned char number_byte(uint64_t value, uint64_t at) {
@@ -83,14 +101,14 @@ static unsigned char number_byte(uint64_t value, uint64_t at) {
 // Record 0 is {8, flags 1, tag 1} and a size; the others {size, 0, 0} and a pattern that names its
 // place.
 static unsigned char stream_byte(const struct session* s, uint64_t p) {
-  if (devices[s->device].manner == kMtty) return (unsigned char)(p * 31 + 7);
+  const struct device* d = &devices[s->device];
+  if (d->manner == kMtty) return d->model ? mtty_byte(p) : (unsigned char)(p * 31 + 7);
   int r = s->records - 1;
   while (r > 0 && s->record_start[r] > p) r--;
   uint64_t at = p - s->record_start[r];
   if (at < 8) return number_byte(s->record_bytes[r], at);
   if (at < kRecordHeader) return r == 0 && (at == 8 || at == 12);
-  return r == 0 ? number_byte(devices[s->device].image, at - kRecordHeader)
-                : (unsigned char)(p * 31 + 7);
+  return r == 0 ? number_byte(s->announced, at - kRecordHeader) : (unsigned char)(p * 31 + 7);
 }
 
 // ---- sessions
@@ -110,32 +128,80 @@ static struct session* new_session(struct device* d, bool saving) {
   return NULL;
 }
 
-static void enter_saving(struct device* d, bool last) {
+static uint64_t whole_pages(uint64_t bytes) { return (bytes + kPage - 1) / kPage * kPage; }
+
+// The driver announces the buffer that it keeps for STOP_COPY: a tenth larger where the state may
+// grow.
+static uint64_t announce(const struct device* d, bool last) {
+  if (!d->model) return d->image;
+  return whole_pages(last ? d->image : d->image + d->image / 10);
+}
+
+static long enter_saving(struct device* d, bool last) {
+  long error = d->manner == kMlx5 ? command(d, "QUERY") : 0;
+  if (error < 0) return error;
   struct session* s = new_session(d, true);
   if (d->manner == kMtty) {
     s->filled = s->initial_end = kMttyHeader;
     if (last) s->filled += kMttyPort, s->last_image = true;
-    return;
+    return 0;
   }
+  s->announced = announce(d, last);
   queue_record(s, 8);
   s->initial_end = kFirstRecord;
-  start_image(d, d->image, last);
+  if (d->model) d->dirty = 0;
+  error = start_image(d, d->image, last);
+  if (error < 0) {
+    s->used = false;
+    d->session = NULL;
+  }
+  return error;
 }
 
-static void enter_stop_copy(struct device* d) {
+// The responder is suspended by now, so even an increment without a page has its header.
+static uint64_t final_image(const struct device* d) {
+  if (!d->model) return d->image / 4;
+  if (d->session->precopy_error) return d->image;
+  return d->dirty > 0 ? d->dirty : kImageHeader;
+}
+
+static long enter_stop_copy(struct device* d) {
   struct session* s = d->session;
-  if (s == NULL) return;
-  if (d->manner == kMtty)
+  if (s == NULL) return 0;
+  if (d->manner == kMtty) {
     s->filled += kMttyPort, s->last_image = true;
-  else
-    start_image(d, d->image / 4, true);
+    return 0;
+  }
+  if (s->error) return -ENODEV;
+  long error = command(d, "QUERY");
+  if (error == 0) error = start_image(d, final_image(d), true);
+  if (error == 0) d->dirty = 0;
+  if (error < 0) s->error = true;
+  update_readiness(s);
+  return error;
+}
+
+// mlx5 leaves pre-copy by one more SAVE, whose image nobody gets. When that one fails, the session
+// is gone and the state is not left.
+static long leave_precopy(struct device* d) {
+  struct session* s = d->session;
+  if (!d->model || d->manner != kMlx5 || s == NULL) return 0;
+  wait_for_save(d);
+  if (s->error) return -ENODEV;
+  long error = command(d, "QUERY");
+  if (error == 0) error = start_image(d, kImageHeader, false);
+  if (error < 0) return error;
+  wait_for_save(d);
+  return s->error ? -EIO : 0;
 }
 
 static void end_session(struct device* d) {
   struct session* s = d->session;
-  d->session = NULL;
   if (s == NULL) return;
+  if (d->model) wait_for_save(d);
+  d->session = NULL;
   s->dead = true;
+  s->taken = 0;  // mtty's fd is as at its beginning
   s->used = s->has_fd;
   if (s->fd_signal >= 0)
     syscall(SYS_shutdown, s->fd_signal, SHUT_RDWR);  // IN and RDHUP from now on
@@ -159,17 +225,24 @@ static long arc(struct device* d, int to, struct session** opened) {
   int from = d->state;
   if (from == kResuming && d->manner == kMtty && d->session->taken < kMttyHeader + kMttyPort)
     return -EINVAL;
-  if ((in_saving_group(from) && !in_saving_group(to)) || from == kResuming) end_session(d);
+  long error = d->manner == kMlx5 ? suspend_or_resume(d, to) : 0;
+  if (error < 0) return error;
+  if ((in_saving_group(from) && !in_saving_group(to)) || from == kResuming) {
+    if (from == kPreCopy || from == kPreCopyP2p) error = leave_precopy(d);
+    if (error == 0 || error == -EIO) end_session(d);
+  }
+  if (error < 0) return error;
   if (!in_saving_group(from) && in_saving_group(to)) {
-    enter_saving(d, to == kStopCopy);
+    error = enter_saving(d, to == kStopCopy);
     *opened = d->session;
   } else if (to == kStopCopy) {
-    enter_stop_copy(d);
+    error = enter_stop_copy(d);
   } else if (to == kResuming) {
+    if (d->detached) return -ENOTCONN;
     *opened = new_session(d, false);
   }
-  d->state = to;
-  return 0;
+  if (error == 0) d->state = to;
+  return error;
 }
 
 long set_state(struct device* d, int target, struct session** opened) {
@@ -183,20 +256,41 @@ long set_state(struct device* d, int target, struct session** opened) {
   return 0;
 }
 
-void reset_device(struct device* d) {
-  if (d->calls_in_set > 0) {  // the state mutex is taken: its holder resets when it lets go
-    d->reset_noted = true;
-    return;
+void lock_state(struct device* d) {
+  while (d->locked) wait_for_change(-1);
+  d->locked = true;
+}
+
+void unlock_state(struct device* d) {
+  while (d->reset_noted) {
+    d->reset_noted = false;
+    d->state = kRunning;
+    end_session(d);
   }
-  d->reset_noted = false;
-  end_session(d);
-  d->state = kRunning;
+  d->locked = false;
+  changed();
+}
+
+// Where the state mutex is taken, its holder resets when it lets go.
+void reset_device(struct device* d) {
+  d->reset_noted = true;
+  if (d->locked) return;
+  d->locked = true;
+  unlock_state(d);
 }
 
 void last_close(struct device* d) {
   end_session(d);
-  d->info_v2 = false;
+  d->info_v2 = d->logging = false;
   if (d->manner == kMlx5) d->state = kRunning;
+}
+
+// The PF takes its function away: sessions end, and every command is ENOTCONN.
+void detach(struct device* d) {
+  lock_state(d);
+  end_session(d);
+  d->detached = true;
+  unlock_state(d);
 }
 
 void power_on(int index) {
@@ -218,14 +312,15 @@ void power_on(int index) {
 
 static long nothing_now(const struct session* s) {
   const struct device* d = &devices[s->device];
-  if (s->dead) return -ENODEV;
+  if (s->dead || s->error) return -ENODEV;
   if (d->manner == kMtty || complete(s)) return 0;
+  if (s->precopy_error && !s->last_image) return -ENOMSG;
   bool first = s->initial_end == kFirstRecord;
   return s->in_flight && (first || (s->last_image && d->chunks)) ? -EAGAIN : -ENOMSG;
 }
 
 long read_session(struct session* s, unsigned char* to, size_t bytes, bool nonblock) {
-  while (s->dead || s->position == s->filled) {
+  while (s->dead || s->error || s->position == s->filled) {
     long answer = nothing_now(s);
     if (answer != -EAGAIN || nonblock) return answer;
     wait_for_change(-1);
@@ -237,13 +332,22 @@ long read_session(struct session* s, unsigned char* to, size_t bytes, bool nonbl
   return (long)count;
 }
 
-long write_session(struct session* s, const unsigned char* from, size_t bytes) {
-  if (devices[s->device].manner == kMtty && s->taken + bytes > kMttyHeader + kMttyPort)
-    return -ENOMEM;
+static long take(struct device* d, struct session* s, const unsigned char* from, size_t bytes) {
+  if (d->manner == kMtty && s->taken + bytes > kMttyHeader + kMttyPort) return -ENOMEM;
   if (s->dead) return -ENODEV;
+  if (d->model)
+    return d->manner == kMtty ? take_mtty(s, from, bytes) : take_records(d, s, from, bytes);
   for (size_t i = 0; i < bytes; i++) s->hash = s->hash * 31 + from[i];
   s->taken += bytes;
   return (long)bytes;
+}
+
+long write_session(struct session* s, const unsigned char* from, size_t bytes) {
+  struct device* d = &devices[s->device];
+  lock_state(d);
+  long result = take(d, s, from, bytes);
+  unlock_state(d);
+  return result;
 }
 
 struct info {
@@ -251,18 +355,42 @@ struct info {
   uint64_t initial, dirty;
 };
 
-static void mlx5_info(struct device* d, struct session* s, struct info* info) {
-  while (s->in_flight && !s->dead) wait_for_change(-1);
-  uint64_t more = d->state == kPreCopy ? d->dirty : 0;
-  if (s->position < s->initial_end) {
+// The next image is made by asking for it: when all was read, or when the device starts over.
+static long mlx5_info(struct device* d, struct session* s, struct info* info) {
+  while (d->state == kPreCopy && s->in_flight && !s->dead) wait_for_change(-1);
+  long error = d->state == kPreCopy && !s->precopy_error && !s->error ? command(d, "QUERY") : 0;
+  if (error < 0) return error;
+  if (s->error) return -ENODEV;
+  uint64_t unread = s->filled - s->position;
+  uint64_t more = d->state != kPreCopy || s->precopy_error ? 0 : d->reinit ? d->image : d->dirty;
+  bool starts_over = d->reinit && d->info_v2 && more > 0;
+  bool is_initial = starts_over || s->position < s->initial_end;
+  if (starts_over)
+    info->initial = unread + more;
+  else if (is_initial)
     info->initial = s->initial_end - s->position;
-    return;
-  }
-  info->dirty = s->filled - s->position + more;
-  if (s->position < s->filled || more == 0) return;
-  if (kernel_version >= 702) info->dirty += kRecordHeader;
+  else
+    info->dirty = unread + more;
+  if (starts_over) info->flags = 1;
+  if ((unread > 0 && !starts_over) || more == 0) return 0;
+  if (kernel_version >= 702) *(is_initial ? &info->initial : &info->dirty) += kRecordHeader;
+  if (!starts_over) d->reinit = false;
   d->dirty = 0;
-  start_image(d, more, false);
+  error = start_image(d, more, false);
+  if (error < 0) s->error = true;
+  return error;
+}
+
+static long ask(struct device* d, struct session* s, struct info* info) {
+  if (d->state != kPreCopy && d->state != kPreCopyP2p) return -EINVAL;
+  if (s->dead) return -ENODEV;
+  info->initial = info->dirty = 0;
+  if (d->manner == kMtty) {
+    info->initial = s->filled - s->position;
+    return 0;
+  }
+  long error = mlx5_info(d, s, info);
+  return error == 0 && s->dead ? -ENODEV : error;
 }
 
 long precopy_info(struct session* s, void* argument) {
@@ -274,16 +402,13 @@ long precopy_info(struct session* s, void* argument) {
   if (info.argsz < sizeof info) return -EINVAL;
   if (info.flags != 0) mismatch("precopy info flags %d", (long)info.flags);
   if (!s->saving) return -ENOTTY;
-  if (d->state != kPreCopy && d->state != kPreCopyP2p) return -EINVAL;
-  if (s->dead) return -ENODEV;
-  info.initial = info.dirty = 0;
-  if (d->manner == kMtty)
-    info.initial = s->filled - s->position;
-  else
-    mlx5_info(d, s, &info);
-  if (s->dead) return -ENODEV;
-  if (d->info_v2)
-    info.flags = d->manner == kMlx5;  // REINIT, so that a test can see where flags come from
+  info.flags = 0;
+  lock_state(d);
+  long error = ask(d, s, &info);
+  unlock_state(d);
+  if (error < 0) return error;
+  // Without a model REINIT is always said, so that a test can see where flags come from.
+  if (!d->model) info.flags = d->info_v2 && d->manner == kMlx5;
   copy(argument, &info, sizeof info);
   return 0;
 }

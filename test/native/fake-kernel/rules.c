@@ -6,7 +6,7 @@
 
 #include "fake.h"
 
-enum what { kFail, kAfter, kHold, kCut };
+enum what { kFail, kAfter, kHold, kCut, kStatus };
 
 int longest_hold_ms = kLongestHoldMs;
 
@@ -40,7 +40,7 @@ static void hold(struct rule* r, const char* operation, int device) {
 }
 
 struct verdict gate(const char* operation, int device) {
-  struct verdict v = {0, 0, 0};
+  struct verdict v = {0, 0, 0, 0};
   for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
     struct rule* r = &rules[i];
     if (!r->used || r->holding || !same(r->operation, operation)) continue;
@@ -53,20 +53,21 @@ struct verdict gate(const char* operation, int device) {
     if (r->what == kFail) v.error = -r->value;
     if (r->what == kAfter) v.after = -r->value;
     if (r->what == kCut) v.cut = r->value;
+    if (r->what == kStatus) v.status = r->value;
     r->used = false;
   }
   return v;
 }
 
 long add_rule(int device, const char* operation, int nth, const char* what, long value) {
-  static const char* const names[] = {"fail", "after", "hold", "cut"};
+  static const char* const names[] = {"fail", "after", "hold", "cut", "status"};
   for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
     struct rule* r = &rules[i];
     if (r->used) continue;
     zero(r, sizeof *r);
     for (size_t k = 0; operation[k] && k < sizeof r->operation - 1; k++)
       r->operation[k] = operation[k];
-    for (int k = 0; k < 4; k++) {
+    for (int k = 0; k < 5; k++) {
       if (!same(names[k], what)) continue;
       r->what = (enum what)k;
       r->device = device;

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { DeviceCalls } from '#lib/backend/seam.js'
+
+/** Whose manners a device has; 'none' is one that does not migrate. */
+export type Flavour = 'mlx5' | 'virtio' | 'hisi_acc' | 'qat' | 'pds' | 'xe' | 'mtty' | 'none'
+
+/** Whose semantics a kernel has. */
+export type KernelSeries = '6.12' | '7.2'
+
+/** The commands of the simulated firmware (docs/firmware-model.md). */
+export type Command =
+  | 'SUSPEND_INITIATOR'
+  | 'SUSPEND_RESPONDER'
+  | 'RESUME_INITIATOR'
+  | 'RESUME_RESPONDER'
+  | 'QUERY'
+  | 'SAVE'
+  | 'LOAD'
+
+/** A command that stays where it is until it is released. */
+export interface Held {
+  /** Settles when the command is being executed. */
+  readonly reached: Promise<void>
+  release(): Promise<void>
+}
+
+/** What one rule wants of its device. */
+export interface Setup {
+  /** Bytes of the device's state, in KiB; 64 unless told. */
+  readonly sizeKiB?: number
+  /** Bytes that the firmware gives out in one chunk; no chunks unless told. */
+  readonly chunkBytes?: number
+  /** A way in that another fd of the same device can take as well. */
+  readonly shared?: boolean
+}
+
+/** Raw system calls on the one data_fd that the process has open: what the seam hides. Each answers a number or -errno. */
+export interface RawDataFd {
+  /** poll(2) without waiting, for IN, RDNORM, RDHUP and what poll adds by itself: revents. */
+  poll(): Promise<number>
+  lseek(): Promise<number>
+  pread(): Promise<number>
+  pwrite(): Promise<number>
+  epollAdd(): Promise<number>
+  spliceOut(): Promise<number>
+  ioctl(request: number, bytes: Uint8Array | undefined): Promise<{ result: number; bytes: Uint8Array }>
+  write(bytes: Uint8Array): Promise<number>
+  /** read(2) with O_NONBLOCK off: `reached` when it was about to be called. */
+  blockingRead(maxBytes: number): { reached: Promise<void>; result: Promise<number> }
+}
+
+/** What a test can do to a device behind the kernel's back. Each is there when `Subject.controls` names it. */
+export interface Controls {
+  /** The nth execution of the command from now ends with this firmware status. */
+  failStatus(command: Command, status: number, nth?: number): Promise<void>
+  /** The nth execution of the command from now ends with this errno, which the firmware has no part in. */
+  failErrno(command: Command, errno: number, nth?: number): Promise<void>
+  /** The next execution of the command. */
+  hold(command: Command): Promise<Held>
+  /** The device writes so many pages that no image since the last one has seen. */
+  dirty(pages: number): Promise<void>
+  /** The device starts over: the next increment is a whole new initial image. */
+  reinit(): Promise<void>
+  /** The PF takes its virtual function away, and gives it back. */
+  detach(): Promise<void>
+  attach(): Promise<void>
+  /** A number that stands for the whole state. */
+  digest(): Promise<string>
+  /** The device writes to the page at `iova` by DMA. */
+  dma(iova: bigint): Promise<void>
+  /** A second fd of the same device, to be had with `Setup.shared`. */
+  another(): Promise<DeviceCalls>
+  /** The device once more, after its last fd was closed. */
+  reopen(): Promise<DeviceCalls>
+  raw(): Promise<RawDataFd>
+  /** Raw VFIO ioctls on the device fd. */
+  rawDevice(request: number, bytes: Uint8Array | undefined): Promise<{ result: number; bytes: Uint8Array }>
+}
+
+export type Control = keyof Controls | 'image' | 'chunks'
+
+/** A device as a subject hands it out. */
+export interface Handle {
+  readonly calls: DeviceCalls
+  readonly controls: Partial<Controls>
+  /** Ends everything that is held, closes what is open, and takes the device away. */
+  dispose(): Promise<void>
+}
+
+/** Something that claims to behave as the kernel does. */
+export interface Subject {
+  readonly title: string
+  /** What a rule that holds here is evidence of; undefined for a stand-in. */
+  readonly real: 'mtty' | 'mlx5' | 'core' | undefined
+  readonly flavour: Flavour
+  readonly kernel: KernelSeries
+  /** What VFIO_DEVICE_FEATURE_MIGRATION answers; 0 for a device that does not migrate. */
+  readonly flags: number
+  readonly logging: boolean
+  readonly controls: ReadonlySet<Control>
+  /** A fresh device in RUNNING. */
+  open(setup: Setup): Promise<Handle>
+}

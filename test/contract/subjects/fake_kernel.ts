@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict'
+import { addon } from '../../native/preloaded/addon.ts'
+import { kernel } from '../../native/preloaded/kernel.ts'
+import type { OpenAnswer } from '#lib/backend/seam.js'
+import type { Command, Control, Controls, Handle, Held, Setup, Subject } from '../subject.ts'
+
+/** One kind of device of the fake kernel. */
+export interface FakeKind {
+  readonly flavour: 'mlx5' | 'mtty' | 'none'
+  readonly kernel: '6.12' | '7.2'
+  readonly flags: number
+  readonly logging: boolean
+}
+
+/** 80 bytes of header before the pages: docs/firmware-model.md. */
+const imageHeader = 80
+const mttyBytes = 60
+
+const firmwareControls: readonly Control[] = ['failStatus', 'failErrno', 'hold', 'dirty', 'detach', 'attach', 'image']
+
+/** The fake kernel has four devices; a rule may have some of them at once. */
+const taken = new Set<number>()
+
+function take(): number {
+  const index = [0, 1, 2, 3].find(free => !taken.has(free)) ?? assert.fail('the fake kernel has no fifth device')
+  if (taken.size === 0) {
+    kernel.tell('forget')
+    kernel.tell('reset')
+  }
+  taken.add(index)
+  return index
+}
+
+function give(index: number): void {
+  taken.delete(index)
+  if (taken.size > 0) return
+  assert.deepEqual(kernel.lines('MISMATCH'), [])
+  assert.deepEqual(kernel.files(), [])
+}
+
+const opened = ({ result, step, calls }: OpenAnswer) => {
+  assert.equal(result, 0, step)
+  return calls ?? assert.fail(step)
+}
+
+const openCdev = async (index: number) =>
+  opened(await addon.openCdev(`/dev/vfio/devices/vfio${index}`, '/dev/iommu', undefined))
+
+const openInGroup = async (index: number) =>
+  opened(await addon.openGroup('/dev/vfio/7', '/dev/vfio/vfio', 1, `0000:08:00.${2 + index}`))
+
+/** A SAVE is asynchronous: it is in flight until it is told to be complete. */
+function holdSave(index: number): Held {
+  kernel.set(index, { autosave: false })
+  const reached = kernel.until(`SAVE ${index}`, kernel.lines(`SAVE ${index}`).length + 1)
+  return {
+    reached,
+    async release() {
+      kernel.set(index, { autosave: true })
+      kernel.tell(`complete ${index}`)
+      await reached
+    },
+  }
+}
+
+function holdCommand(index: number, command: Command): Held {
+  const line = `held ${command} ${index}`
+  const before = kernel.lines(line).length
+  kernel.hold(index, command)
+  const reached = kernel.until(line, before + 1)
+  return {
+    reached,
+    async release() {
+      await reached
+      kernel.release(command)
+    },
+  }
+}
+
+function controlsOf(index: number, another: Controls['another']): Partial<Controls> {
+  const tell = async (command: string): Promise<void> => {
+    kernel.tell(command)
+    return Promise.resolve()
+  }
+  return {
+    failStatus: (command, status, nth = 1) => tell(`rule ${index} ${command} ${nth} status ${status}`),
+    failErrno: (command, errno, nth = 1) => tell(`rule ${index} ${command} ${nth} fail ${errno}`),
+    hold: command => Promise.resolve(command === 'SAVE' ? holdSave(index) : holdCommand(index, command)),
+    dirty: pages => tell(`set ${index} dirtypages ${pages}`),
+    reinit: () => tell(`set ${index} reinit 1`),
+    detach: () => tell(`detach ${index} 1`),
+    attach: () => tell(`detach ${index} 0`),
+    dma: iova => tell(`dirty ${index} 0x${iova.toString(16)}`),
+    another,
+    reopen: () => openCdev(index),
+  }
+}
+
+async function openFake(kind: FakeKind, { sizeKiB = 64, shared = false }: Setup): Promise<Handle> {
+  const index = take()
+  const isMtty = kind.flavour === 'mtty'
+  const image = imageHeader + sizeKiB * 1024
+  kernel.set('*', { kernel: kind.kernel === '7.2' ? 702 : 612 })
+  kernel.set(index, { model: true, mtty: isMtty, flags: kind.flags, logging: kind.logging })
+  kernel.set(index, { image, datasize: isMtty ? mttyBytes : image })
+  const fds: { close(): Promise<void> }[] = []
+  const keep = async <T extends { close(): Promise<void> }>(opening: Promise<T>): Promise<T> => {
+    const calls = await opening
+    fds.push(calls)
+    return calls
+  }
+  const calls = await keep(shared ? openInGroup(index) : openCdev(index))
+  const controls = controlsOf(index, () => keep(openInGroup(index)))
+  return {
+    calls,
+    controls: { ...controls, reopen: () => keep(openCdev(index)) },
+    async dispose() {
+      kernel.tell(`complete ${index}`)
+      await Promise.all(fds.map(fd => fd.close()))
+      give(index)
+    },
+  }
+}
+
+/** The fake kernel under the addon, as it stands for one kind of device. */
+export function fakeKernel(kind: FakeKind): Subject {
+  const { flavour, kernel: series, flags } = kind
+  return {
+    ...kind,
+    title: `the fake kernel as ${flavour} on ${series}, flags ${flags}${kind.logging ? ', logging' : ''}`,
+    real: undefined,
+    controls: new Set<Control>([
+      'another',
+      'reopen',
+      ...(kind.logging ? (['dma'] as const) : []),
+      ...(flavour === 'mlx5' ? firmwareControls : []),
+      ...(flavour === 'mlx5' && series === '7.2' ? (['reinit'] as const) : []),
+    ]),
+    open: setup => openFake(kind, setup),
+  }
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict'
+import { counts, type Run } from './evidence.ts'
+import { applies, type Rule } from './rule.ts'
+import { rules } from './rules/index.ts'
+import type { Subject } from './subject.ts'
+
+const title = ({ id, where, name }: Rule): string => `${where}: ${name} [${id}]`
+
+/** Every rule that says something about the subject is a test; answers which of them ran. */
+export function contract(subject: Subject): Run {
+  const chosen = rules.filter(rule => applies(rule, subject))
+  const ran = new Set<Rule>()
+  describe(`the contract on ${subject.title}`, () => {
+    for (const rule of chosen) {
+      it(title(rule), async () => {
+        ran.add(rule)
+        await rule.run(subject)
+      })
+    }
+    it(`has run: ${counts(chosen)}`, () => {
+      const missing = chosen.filter(rule => !ran.has(rule)).map(rule => rule.id)
+      assert.deepEqual(missing, [])
+      assert.notEqual(chosen.length, 0)
+    })
+  })
+  return { subject, ran }
+}
