@@ -12,6 +12,7 @@ const root = fileURLToPath(new URL('.', import.meta.url))
 const mayImport = {
   kernel: [],
   backend: ['kernel'],
+  mock: ['kernel', 'backend'],
   host: ['kernel'],
   checks: ['kernel', 'backend', 'host'],
   device: ['kernel', 'backend', 'host', 'checks'],
@@ -19,19 +20,30 @@ const mayImport = {
   cli: ['kernel'],
 }
 
+/** They load the mock when it is named, by import(), and may know its types. */
+const loadMock = ['device', 'cli']
+
 const direction = Object.entries(mayImport).map(([folder, allowed]) => {
-  const forbidden = Object.keys(mayImport).filter(other => other !== folder && !allowed.includes(other))
+  const forbidden = Object.keys(mayImport).filter(
+    other => other !== folder && !allowed.includes(other) && !(other === 'mock' && loadMock.includes(folder)),
+  )
   const patterns = [
     {
       group: forbidden.map(other => `../${other}/*`).concat(forbidden.map(other => `../../${other}/*`)),
       message: `lib/${folder} imports ${['itself', ...allowed].join(', ')} only`,
     },
+    ...(loadMock.includes(folder)
+      ? [{ group: ['../mock/*'], allowTypeImports: true, message: 'load the mock by import()' }]
+      : []),
     ...(folder === 'kernel' ? [{ group: ['../*'], message: 'lib/kernel imports nothing' }] : []),
     ...(folder === 'device'
       ? []
       : [{ group: ['**/backend/native.ts'], message: 'only lib/device uses the addon' }]),
   ]
-  return { files: [`lib/${folder}/**/*.ts`], rules: { 'no-restricted-imports': ['error', { patterns }] } }
+  return {
+    files: [`lib/${folder}/**/*.ts`],
+    rules: { '@typescript-eslint/no-restricted-imports': ['error', { patterns }] },
+  }
 })
 
 /** Time comes from the clock of the backend. */
@@ -72,6 +84,8 @@ export default tseslint.config(
       'no-restricted-globals': ['error', 'setTimeout', 'setInterval'],
     },
   },
+  // The clocks that simulated devices wait by.
+  { files: ['lib/mock/clock.ts'], rules: { 'no-restricted-globals': ['error', 'setInterval'] } },
   {
     files: ['**/*.mjs', '**/*.js', '**/*.cjs'],
     extends: [tseslint.configs.disableTypeChecked],
