@@ -22,16 +22,18 @@ const COMPILED = join(ROOT, 'dist-test/kernel')
 
 /**
  * The machines that the tests run in, and the folder of test/kernel with the tests of each: one boot a kernel each.
- * @typedef {{ title: string, directory: string, program: string, iommu: 'remapping' | 'no-remapping' }} Machine
+ * @typedef {{ title: string, directory: string, program: string, iommu: 'remapping' | 'no-remapping', pfs: number, memory: number }} Machine
  * @type {readonly Machine[]}
  */
 const MACHINES = [
-  { title: '', directory: '.', program: 'tests.mjs', iommu: 'remapping' },
+  { title: '', directory: '.', program: 'tests.mjs', iommu: 'remapping', pfs: 2, memory: 2048 },
   {
     title: ', without interrupt remapping',
     directory: 'no-intremap',
     program: 'tests-no-intremap.mjs',
     iommu: 'no-remapping',
+    pfs: 1,
+    memory: 2048,
   },
 ]
 
@@ -53,7 +55,7 @@ function entry(files) {
  * @param {Choice} choice
  * @returns {Promise<number>} the exit status
  */
-async function runOn(kernel, { title, bundle, iommu }, { grep, vfs, timeoutSeconds }) {
+async function runOn(kernel, { title, bundle, iommu, pfs, memory }, { grep, vfs, timeoutSeconds }) {
   const since = performance.now()
   const name = `Linux ${kernel.release ?? kernel.image}${title}`
   const results = temporaryDirectory('results')
@@ -66,7 +68,8 @@ async function runOn(kernel, { title, bundle, iommu }, { grep, vfs, timeoutSecon
       ...(grep && { VFIO_MIGRATE_GREP: grep }),
     }
     const command = [process.execPath, '--enable-source-maps', bundle]
-    const guest = await runInGuest({ kernel, command, env, vfs, iommu, timeoutSeconds, writable: [results] })
+    const machine = { memory, vfs, pfs, iommu }
+    const guest = await runInGuest({ kernel, command, env, ...machine, timeoutSeconds, writable: [results] })
     const suite = `kernel ${kernel.release}${title}`
     const ended = guest.warnings.length > 0 ? 1 : guest.status
     const status = recordCounts(suite, counts, ended, { isFiltered: grep !== undefined })

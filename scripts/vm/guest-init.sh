@@ -22,13 +22,13 @@ ip link set lo up
 
 # A driver of ours or VFIO's is to get the virtual functions, so nothing probes them by itself.
 # The controller's own driver probes in the background: until it is there, the write fails.
+VFIO_MIGRATE_VFS=
 for functions in /sys/bus/pci/devices/*/sriov_numvfs; do
   [ -e "$functions" ] || continue
-  export VFIO_MIGRATE_PF="$(basename "${functions%/*}")"
+  export VFIO_MIGRATE_PF="${VFIO_MIGRATE_PF:-$(basename "${functions%/*}")}"
   echo 0 > "${functions%/*}/sriov_drivers_autoprobe"
   tries=0
   until echo "$VFS" > "$functions" || [ $((tries += 1)) -gt 100 ]; do sleep 0.1; done 2> /dev/null
-  VFIO_MIGRATE_VFS=
   for link in "${functions%/*}"/virtfn*; do VFIO_MIGRATE_VFS="$VFIO_MIGRATE_VFS $(basename "$(readlink "$link")")"; done
   export VFIO_MIGRATE_VFS="${VFIO_MIGRATE_VFS# }"
 done

@@ -20,7 +20,8 @@ import { PORTS, qemuArguments } from './qemu.mjs'
  * @property {Record<string, string>} [env]
  * @property {string} [cwd] the caller's, when it is not given
  * @property {number} [memory] MiB
- * @property {number} [vfs] how many virtual functions the guest has
+ * @property {number} [vfs] how many virtual functions the guest has of each physical one
+ * @property {number} [pfs] 1
  * @property {'remapping' | 'no-remapping' | 'none'} [iommu]
  * @property {string[]} [writable] directories of the host that the guest may write, at the same paths
  * @property {number} [timeoutSeconds]
@@ -97,8 +98,8 @@ function logDirectory() {
  * @returns {import('node:child_process').ChildProcess}
  */
 function startQemu(options, jobDirectory, consoleLog) {
-  const { memory = 2048, vfs = 0, iommu = 'remapping', writable = [] } = options
-  const machine = { image: options.kernel.image, memory, vfs, iommu, writable, consoleLog, jobDirectory }
+  const { memory = 2048, vfs = 0, pfs = 1, iommu = 'remapping', writable = [] } = options
+  const machine = { image: options.kernel.image, memory, vfs, pfs, iommu, writable, consoleLog, jobDirectory }
   // setpriv: even when this process is killed outright, its guest does not live on.
   const command = ['--pdeathsig', 'KILL', '--', 'qemu-system-x86_64', ...qemuArguments(machine)]
   /** @type {import('node:child_process').StdioOptions} */

@@ -14,7 +14,8 @@ export const FIRST_PORT_FD = 3
  * @typedef {object} Machine
  * @property {string} image a bzImage
  * @property {number} memory MiB
- * @property {number} vfs virtual functions that the NVMe controller lends; 0: no controller
+ * @property {number} pfs NVMe controllers
+ * @property {number} vfs virtual functions that each of them lends; 0: no controller
  * @property {'remapping' | 'no-remapping' | 'none'} iommu
  * @property {string} consoleLog where the kernel's console goes
  * @property {string} jobDirectory
@@ -49,15 +50,22 @@ const share = (path, tag, more = '') => [
   `local,path=${quoted(path)},mount_tag=${tag},security_model=none,multidevs=remap${more}`,
 ]
 
-/** The counts follow from QEMU's rules: two queues and one interrupt a function, two queues for the controller. @param {number} vfs */
-function controller(vfs) {
+/**
+ * The counts follow from QEMU's rules: two queues and one interrupt a function, two queues for the controller.
+ * @param {number} vfs
+ * @param {number} index
+ */
+function controller(vfs, index) {
   if (vfs === 0) return []
   const resources = `sriov_max_vfs=${vfs},sriov_vq_flexible=${2 * vfs},sriov_vi_flexible=${vfs}`
   const queues = `max_ioqpairs=${2 * vfs + 2},msix_qsize=${2 * vfs + 3}`
   return [
-    ...['-device', 'pcie-root-port,id=rp0,chassis=1,slot=1'],
-    ...['-device', 'nvme-subsys,id=ss0'],
-    ...['-device', `nvme,serial=vfio-migrate,subsys=ss0,bus=rp0,${resources},${queues}`],
+    ...['-device', `pcie-root-port,id=rp${index},chassis=${index + 1},slot=${index + 1}`],
+    ...['-device', `nvme-subsys,id=ss${index}`],
+    ...[
+      '-device',
+      `nvme,serial=vfio-migrate-${index},subsys=ss${index},bus=rp${index},${resources},${queues}`,
+    ],
   ]
 }
 
@@ -97,6 +105,6 @@ export function qemuArguments(machine) {
     ...machine.writable.flatMap((path, index) => share(path, `writable${index}`)),
     ...['-device', 'virtio-serial-pci'],
     ...PORTS.flatMap(port),
-    ...controller(machine.vfs),
+    ...Array.from({ length: machine.pfs }, (_, index) => controller(machine.vfs, index)).flat(),
   ]
 }

@@ -10,6 +10,7 @@ const USAGE = `Usage: node scripts/vm/run.mjs [options] -- COMMAND ARGUMENTS...
   --kernel NAME      6.12, newest (default) or the path of a bzImage
   --memory MIB       2048
   --vfs N            virtual functions of an emulated PCIe controller, bound to no driver
+  --pfs N            1; that many controllers, each with its virtual functions
   --no-intremap      an IOMMU without interrupt remapping
   --no-iommu         no IOMMU at all
   --timeout SECONDS  600; afterwards the exit status is 124
@@ -24,6 +25,7 @@ const parse = () =>
       kernel: { type: 'string', default: 'newest' },
       memory: { type: 'string', default: '2048' },
       vfs: { type: 'string', default: '0' },
+      pfs: { type: 'string', default: '1' },
       timeout: { type: 'string', default: '600' },
       writable: { type: 'string', multiple: true, default: [] },
       env: { type: 'string', multiple: true, default: [] },
@@ -54,8 +56,13 @@ await main(async () => {
   const { values, positionals } = parse()
   if (values.help || positionals.length === 0) throw new StepError(USAGE, values.help ? 0 : USAGE_ERROR)
   const env = Object.fromEntries(values.env.map(nameAndValue))
-  const { memory, vfs, timeout } = values
-  const [memoryMiB, functions, timeoutSeconds] = wholeNumbers(USAGE, { memory, vfs, timeout })
+  const { memory, vfs, pfs, timeout } = values
+  const [memoryMiB, functions, controllers, timeoutSeconds] = wholeNumbers(USAGE, {
+    memory,
+    vfs,
+    pfs,
+    timeout,
+  })
   await ensurePackages(guestPackages([values.kernel]))
   const result = await runInGuest({
     kernel: await ensureKernel(values.kernel),
@@ -63,6 +70,7 @@ await main(async () => {
     env,
     memory: memoryMiB,
     vfs: functions,
+    pfs: controllers,
     iommu: values['no-iommu'] ? 'none' : values['no-intremap'] ? 'no-remapping' : 'remapping',
     writable: values.writable,
     timeoutSeconds,
