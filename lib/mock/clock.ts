@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+import { monotonicClock, type Clock } from '../clock.ts'
+
+/** Takes a wait back; without effect when it is over. */
+export type CancelWait = () => void
+
+/** What a simulated device waits by. */
+export interface MockClock extends Clock {
+  /** Calls `then` once, `ms` milliseconds from now; never before this call has returned. */
+  after(ms: number, then: () => void): CancelWait
+  /** A call was made or answered: whoever made it has yet to go on. */
+  touch(): void
+}
+
+/** Resolves `ms` milliseconds from now on `clock`; at once where that is no time. */
+export async function sleep(clock: MockClock, ms: number): Promise<void> {
+  if (ms > 0) await new Promise<void>(resolve => clock.after(ms, resolve))
+}
+
+/** The machine's time, for mocks that are used like devices. */
+export const realClock: MockClock = {
+  now: () => monotonicClock.now(),
+  after: (ms, then) => waitFor(monotonicClock.now() + ms, then),
+  touch: () => undefined,
+}
+
+/** Timers count whole milliseconds: the rest is waited for turn by turn, so that 0.2 ms are not 1 ms. */
+function waitFor(end: number, then: () => void): CancelWait {
+  let cancel: CancelWait
+  const look = (): void => {
+    const left = end - monotonicClock.now()
+    if (left <= 0) then()
+    else wait(left)
+  }
+  const wait = (left: number): void => {
+    if (left >= 2) {
+      const timer = setTimeout(look, left - 1)
+      cancel = () => clearTimeout(timer)
+    } else {
+      const turn = setImmediate(look)
+      cancel = () => clearImmediate(turn)
+    }
+  }
+  wait(Math.max(0, end - monotonicClock.now()))
+  return () => cancel()
+}
+
+interface Wait {
+  readonly at: number
+  readonly then: () => void
+}
+
+/** How many turns of the event loop are spent on waiting for I/O before the process may sleep for it. */
+const eagerTurns = 256
+
+/**
+ * Time that stands still until nothing else can happen, and then jumps to the next moment at which something is due. A
+ * minute of firmware takes microseconds, and a run is the same every time.
+ *
+ * It jumps when somebody waits for it, no call of a device was made or answered during a whole turn of the event loop,
+ * and the process has no request of its own in flight (files, writes to sockets, names): whoever does real I/O
+ * between two calls loses no virtual time. Timers, and bytes that another process has yet to send, it cannot see:
+ * {@link hold} is for those. One clock serves all devices that have to do with each other.
+ */
+export class VirtualClock implements MockClock {
+  #now = 0
+  #moves = 0
+  #seen = -1
+  #eager = 0
+  #holds = 0
+  #waits: Wait[] = []
+  #armed = false
+
+  /** Milliseconds since it was made. */
+  now(): number {
+    return this.#now
+  }
+
+  after(ms: number, then: () => void): CancelWait {
+    const wait = { at: this.#now + Math.max(0, ms), then }
+    this.#waits.push(wait)
+    this.touch()
+    return () => {
+      this.#waits = this.#waits.filter(other => other !== wait)
+    }
+  }
+
+  /** Resolves when `ms` milliseconds have passed on this clock. */
+  async sleep(ms: number): Promise<void> {
+    await new Promise<void>(resolve => this.after(ms, resolve))
+  }
+
+  touch(): void {
+    this.#moves++
+    this.#arm()
+  }
+
+  /** Time stands still until the function that is returned is called: for what this clock cannot see. */
+  hold(): () => void {
+    let held = true
+    this.#holds++
+    return () => {
+      if (!held) return
+      held = false
+      this.#holds--
+      this.touch()
+    }
+  }
+
+  #arm(): void {
+    if (this.#armed || this.#waits.length === 0 || this.#holds > 0) return
+    this.#armed = true
+    if (this.#eager <= eagerTurns) setImmediate(() => this.#look())
+    else setTimeout(() => this.#look(), 1)
+  }
+
+  #look(): void {
+    this.#armed = false
+    if (this.#holds > 0) return
+    const quiet = this.#seen === this.#moves
+    this.#seen = this.#moves
+    if (!quiet) this.#eager = 0
+    else if (hasRequests()) this.#eager++
+    else this.#jump()
+    this.#arm()
+  }
+
+  /** All that is due at the next moment, in the order in which it was asked for. */
+  #jump(): void {
+    this.#eager = 0
+    const next = this.#waits.reduce((earliest, { at }) => Math.min(earliest, at), Infinity)
+    const due = this.#waits.filter(({ at }) => at === next)
+    this.#waits = this.#waits.filter(({ at }) => at !== next)
+    if (due.length > 0) this.#now = next
+    for (const { then } of due) {
+      this.#moves++
+      then()
+    }
+  }
+}
+
+/** Requests, as opposed to what is merely open: sockets, servers, timers. The names are those of Node's async resources. */
+const request = /Req|WriteWrap|ShutdownWrap|ConnectWrap|SendWrap/
+
+function hasRequests(): boolean {
+  return process.getActiveResourcesInfo().some(resource => request.test(resource))
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { DeviceBackend, Origin } from '../backend/seam.ts'
+import { monotonicClock } from '../clock.ts'
+import type { StateName } from '../kernel/state.ts'
+import { MockDeviceCalls } from './calls.ts'
+import { realClock, type MockClock } from './clock.ts'
+import { Core } from './core.ts'
+import { alwaysReady, type Regions } from './drivers/driver.ts'
+import { drivers } from './drivers/registry.ts'
+import { FaultPlan } from './fault_plan.ts'
+import { validateFault, type Fault, type FaultTarget } from './faults.ts'
+import { History, type RecordedEvent } from './history.ts'
+import { resolveOptions, type MockOptions, type ResolvedOptions } from './options.ts'
+import { PciRegions } from './region_access.ts'
+import type { Run } from './workload.ts'
+
+/**
+ * A migratable VFIO device in this process, with a kernel's numbers and manners: real state, real records, real bytes,
+ * the driver's errnos, and faults wherever the driver can fail. `openDevice(mock)` takes it like any other device.
+ *
+ * What it saves another mock of its size and flavour loads; equal digests mean equal bytes. See docs/mock.md.
+ */
+export class MockDevice {
+  readonly options: ResolvedOptions
+  readonly name: string
+  readonly #clock: MockClock
+  readonly #faults = new FaultPlan()
+  readonly #history: History
+  readonly #core: Core
+  readonly #regions: Regions
+  #isLent = false
+
+  /** @throws TypeError or RangeError for options that no device could have. */
+  constructor(options: MockOptions = {}) {
+    this.options = resolveOptions(options)
+    this.name = this.options.name
+    this.#clock = this.options.clock ?? realClock
+    this.#history = new History(() => this.#clock.now())
+    const { flavour } = this.options
+    const makeDriver = drivers[flavour.name]
+    if (makeDriver === undefined) throw new TypeError(`there is no simulation of ${flavour.name} yet`)
+    const parts = { options: this.options, clock: this.#clock, faults: this.#faults, history: this.#history }
+    this.#core = new Core({ ...parts, makeDriver })
+    this.#regions = this.#core.driver.regions ?? new PciRegions(flavour.driver)
+    for (const fault of this.options.faults) this.inject(fault)
+    if (this.options.origin === 'lent') this.#startLender()
+  }
+
+  /**
+   * Opens it, as by its path: where nobody else has it open that resets it, and so does the last close. A mock of
+   * origin 'lent' is lent instead.
+   */
+  open(): DeviceBackend {
+    if (this.options.origin === 'lent') return this.lend()
+    this.#core.open()
+    return this.#backend('opened')
+  }
+
+  /** As an fd that its holder passed on: closing it leaves the holder's state. The holder is started where there is none. */
+  lend(): DeviceBackend {
+    this.#startLender()
+    this.#core.open()
+    return this.#backend('lent')
+  }
+
+  /** Its holder closes it. */
+  async release(): Promise<void> {
+    if (!this.#isLent) return
+    this.#isLent = false
+    await this.#core.close()
+  }
+
+  /** 64 bits over all of its state, as 16 hexadecimal digits; see docs/firmware-model.md. */
+  digest(): string {
+    this.#core.firmware.workload.sync()
+    return this.#core.firmware.state.digest()
+  }
+
+  /** How many steps of the workload its state has seen. */
+  get epoch(): bigint {
+    this.#core.firmware.workload.sync()
+    return this.#core.firmware.state.epoch
+  }
+
+  /** The identity of its state, which moves with it. */
+  get seed(): bigint {
+    return this.#core.firmware.state.seed
+  }
+
+  /** The state of its state machine, as of the last arc that was completed; nobody is asked. */
+  get state(): StateName {
+    return this.#core.state
+  }
+
+  /** When it ran, and over which epochs. */
+  get runLog(): readonly Run[] {
+    return this.#core.firmware.workload.log
+  }
+
+  /** All that it was asked and did. */
+  get history(): readonly RecordedEvent[] {
+    return this.#history.events
+  }
+
+  /** What poll(2) would say of the open session's data_fd: bits of poll.h; undefined without a session. */
+  poll(): number | undefined {
+    const { session } = this.#core.driver
+    return session && (session.poll?.() ?? alwaysReady)
+  }
+
+  /** @throws TypeError that names the field for a fault that it cannot have. */
+  inject(fault: Fault): void {
+    this.#faults.add(validateFault(fault, this.#faultTarget))
+  }
+
+  /** Faults that were never reached. */
+  unusedFaults(): Fault[] {
+    return this.#faults.unused
+  }
+
+  /** Lets go what faults hold. */
+  releaseHeld(): void {
+    this.#clock.touch()
+    this.#faults.release()
+  }
+
+  /**
+   * Steps of the workload beside those that time brings.
+   * @throws Error while it does not run.
+   */
+  step(steps = 1): void {
+    const { workload } = this.#core.firmware
+    if (!workload.isRunning)
+      throw new Error(`'${this.name}' does not run: it is closed, or its initiator is suspended`)
+    workload.step(steps)
+  }
+
+  /**
+   * It begins with a new initial image: all of its state counts as written.
+   * @throws Error for one that was made without `reinit`.
+   */
+  reinit(): void {
+    if (!this.options.reinit) throw new Error(`'${this.name}' cannot begin anew: it was made without reinit`)
+    this.#core.firmware.workload.sync()
+    this.#core.firmware.reinit()
+  }
+
+  /** Its PF takes it away: every call of the firmware answers ENOTCONN from then on. */
+  async detach(): Promise<void> {
+    const { driver } = this.#core
+    if (driver.detach === undefined) throw new Error(`'${this.name}' has no PF that could take it away`)
+    this.#history.record({ kind: 'event', event: 'detach' })
+    await driver.detach()
+  }
+
+  /** Its PF gives it back. */
+  attach(): void {
+    this.#history.record({ kind: 'event', event: 'attach' })
+    this.#core.driver.attach?.()
+  }
+
+  get #faultTarget(): FaultTarget {
+    const { flavour, capabilities } = this.options
+    return { flavour: flavour.name, capabilities }
+  }
+
+  #startLender(): void {
+    if (this.#isLent) return
+    this.#isLent = true
+    this.#core.open()
+  }
+
+  #backend(origin: Origin): DeviceBackend {
+    const clock = this.options.clock ?? monotonicClock
+    const calls = new MockDeviceCalls(this.#core, this.#regions)
+    return {
+      mock: true,
+      name: this.name,
+      driver: this.options.flavour.driver,
+      origin,
+      via: 'backend',
+      clock,
+      calls,
+    }
+  }
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Fault, FaultPoint } from './faults.ts'
+import { until, WaitQueue } from './wait.ts'
+
+interface Armed {
+  readonly fault: Fault
+  left: number
+}
+
+/** The faults that are still to come, and those that hold something. */
+export class FaultPlan {
+  #armed: Armed[] = []
+  readonly #released = new WaitQueue()
+  #releases = 0
+
+  add(fault: Fault): void {
+    this.#armed.push({ fault, left: fault.nth ?? 1 })
+  }
+
+  /** Those that were never reached. */
+  get unused(): Fault[] {
+    return this.#armed.map(({ fault }) => fault)
+  }
+
+  /** The device has reached `on`: the fault that strikes it there now, if any. Of several the one given first strikes. */
+  take(on: FaultPoint): Fault | undefined {
+    const here = this.#armed.filter(({ fault }) => fault.on === on)
+    for (const armed of here) armed.left--
+    const struck = here.find(({ left }) => left <= 0)
+    if (struck) this.#armed = this.#armed.filter(armed => armed !== struck)
+    return struck?.fault
+  }
+
+  /** Returns at once unless `fault` holds; then when it is released. */
+  async hold(fault: Fault | undefined): Promise<void> {
+    if (fault?.hold !== true) return
+    const releases = this.#releases
+    await until(this.#released, () => this.#releases > releases || undefined)
+  }
+
+  /** Lets go everything that is held now. */
+  release(): void {
+    this.#releases++
+    this.#released.wake()
+  }
+}

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+import { errno } from '../kernel/errno.ts'
+import { sleep, type MockClock } from './clock.ts'
+import type { FaultPlan } from './fault_plan.ts'
+import type { Fault } from './faults.ts'
+import type { History } from './history.ts'
+import type { SavedImage } from './image.ts'
+import { Loader } from './loader.ts'
+import type { CommandName } from './option_schema.ts'
+import type { ResolvedOptions } from './options.ts'
+import { Saver, type Demand } from './saver.ts'
+import { DeviceState, pageBytes } from './state.ts'
+import { status, statusErrno } from './status.ts'
+import { Workload } from './workload.ts'
+
+/** How a command ended. */
+export interface Result {
+  /** The firmware's; 0 for success, and where it did not come to answer. */
+  readonly status: number
+  /** What that is to the driver: 0 or -errno. */
+  readonly errno: number
+}
+
+export interface Sizes extends Result {
+  /** What the next SAVE needs. */
+  readonly bytes: number
+  /** What there is in all; in chunk mode more than `bytes`. */
+  readonly total: number
+  /** It has begun anew. */
+  readonly reinit: boolean
+}
+
+export interface Saved extends Result {
+  readonly image?: SavedImage
+  /** What the next chunk of the same image needs; 0 after the last one. */
+  readonly next: number
+}
+
+/** What a firmware works with. */
+export interface FirmwareParts {
+  readonly options: ResolvedOptions
+  readonly clock: MockClock
+  readonly faults: FaultPlan
+  readonly history: History
+  /** A fault has another holder reset the device. */
+  readonly onReset: () => void
+}
+
+const commandsOf = {
+  suspend: { initiator: 'SUSPEND_INITIATOR', responder: 'SUSPEND_RESPONDER' },
+  resume: { initiator: 'RESUME_INITIATOR', responder: 'RESUME_RESPONDER' },
+} as const
+
+type Half = 'initiator' | 'responder'
+
+/**
+ * The function behind a driver: its state, its workload, and the commands that a driver gives it. See
+ * docs/firmware-model.md, which this is; a command that a reset overtakes ends well and does nothing.
+ */
+export class Firmware {
+  readonly state: DeviceState
+  readonly workload: Workload
+  readonly #parts: FirmwareParts
+  readonly #saver: Saver
+  readonly #loader: Loader
+  readonly #suspended: Record<Half, boolean> = { initiator: false, responder: false }
+  #isOpen = false
+  #resets = 0
+
+  constructor(parts: FirmwareParts) {
+    const { options, clock } = parts
+    const { size, seed, name: device, dirty: rate } = options
+    const workingSet = Math.max(1, Math.ceil(options.workingSet / pageBytes))
+    this.#parts = parts
+    this.state = new DeviceState(size, seed)
+    this.#saver = new Saver(this.state, options)
+    this.#loader = new Loader(this.state)
+    this.workload = new Workload(this.state, {
+      ...{ device, rate, workingSet },
+      now: () => clock.now(),
+      onWrite: pages => {
+        this.#saver.onWrite(pages, workingSet)
+        this.onWrite?.(pages, workingSet)
+      },
+    })
+  }
+
+  /** Told of the pages that the function writes: it writes the I/O page of the same number too. */
+  onWrite:
+    ((pages: { readonly first: number; readonly count: number }, workingSet: number) => void) | undefined
+
+  get isSuspended(): boolean {
+    return this.#suspended.initiator && this.#suspended.responder
+  }
+
+  /** Somebody has it open. */
+  setOpen(isOpen: boolean): void {
+    this.#isOpen = isOpen
+    this.#runOrStop()
+  }
+
+  /** Function-level reset. */
+  reset(): void {
+    this.#resets++
+    this.workload.reset()
+    this.state.reset()
+    this.#saver.reset()
+    this.#loader.reset()
+    this.#suspended.initiator = this.#suspended.responder = false
+    this.#runOrStop()
+  }
+
+  /** It begins anew: every page counts as written. */
+  reinit(): void {
+    this.#saver.reinit()
+  }
+
+  async suspend(half: Half): Promise<Result> {
+    return await this.#execute(commandsOf.suspend[half], {}, 0, () => this.#setSuspended(half, true))
+  }
+
+  async resume(half: Half): Promise<Result> {
+    return await this.#execute(commandsOf.resume[half], {}, 0, () => {
+      if (half === 'responder' && !this.#loader.finish()) return status.BAD_RESOURCE_STATE
+      return this.#setSuspended(half, false)
+    })
+  }
+
+  async query(incremental: boolean): Promise<Sizes> {
+    let sizes = { bytes: 0, total: 0, reinit: false }
+    const result = await this.#execute('QUERY', { incremental }, 0, () => {
+      this.workload.sync()
+      sizes = this.#saver.query(incremental, this.#suspended.responder)
+      return status.OK
+    })
+    return { ...result, ...sizes }
+  }
+
+  /** An image of the pages as they are now, when the command begins; the promise is of its end. */
+  async save(demand: Demand, points: readonly ('SAVE' | 'SAVE_CLEANUP')[] = ['SAVE']): Promise<Saved> {
+    this.workload.sync()
+    const made = this.#saver.save(demand, this.#suspended)
+    const ms = (made.image?.length ?? 0) / (this.#parts.options.bandwidth.save / 1000)
+    const result = await this.#execute('SAVE', { ...demand }, ms, () => made.status, points)
+    const { image, next } = made
+    return { ...result, ...(result.errno === 0 && image && { image }), next: result.errno === 0 ? next : 0 }
+  }
+
+  /** Takes the image that begins at `words`, of `length` bytes. */
+  async load(words: Uint32Array, length: number): Promise<Result> {
+    const ms = length / (this.#parts.options.bandwidth.load / 1000)
+    const result = await this.#execute('LOAD', { bytes: length }, ms, () =>
+      this.#loader.load(words, length, this.isSuspended),
+    )
+    if (result.errno !== 0) this.#loader.spoil()
+    return result
+  }
+
+  async #execute(
+    command: CommandName,
+    args: Readonly<Record<string, unknown>>,
+    ms: number,
+    effect: () => number,
+    points: readonly ('SAVE' | 'SAVE_CLEANUP' | CommandName)[] = [command],
+  ): Promise<Result> {
+    const { clock, faults, history, options, onReset } = this.#parts
+    const resets = this.#resets
+    history.record({ kind: 'command', command, args })
+    const fault = points.map(point => (point === 'RESET' ? undefined : faults.take(point))).find(Boolean)
+    if (fault?.reset === true) onReset()
+    await sleep(clock, options.latency[command] + ms)
+    await faults.hold(fault)
+    const result = failureOf(fault) ?? answered(resets === this.#resets ? effect() : status.OK)
+    history.record({ kind: 'status', command, ...result })
+    return result
+  }
+
+  #setSuspended(half: Half, suspended: boolean): number {
+    this.#suspended[half] = suspended
+    this.#runOrStop()
+    return status.OK
+  }
+
+  #runOrStop(): void {
+    if (this.#isOpen && !this.#suspended.initiator) this.workload.run()
+    else this.workload.stop()
+  }
+}
+
+const answered = (code: number): Result => ({ status: code, errno: statusErrno(code) })
+
+function failureOf(fault: Fault | undefined): Result | undefined {
+  if (fault?.errno !== undefined) return { status: status.OK, errno: -errno[fault.errno] }
+  return fault?.status === undefined ? undefined : answered(fault.status)
+}

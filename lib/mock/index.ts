@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+export { MockDevice } from './device.ts'
+export { MockOops } from './oops.ts'
+export { VirtualClock, type CancelWait } from './clock.ts'
+export { allFaultPoints, faultPoints, validateFault } from './faults.ts'
+export type { ArcPoint, Fault, FaultPoint, FaultTarget, PointRule } from './faults.ts'
+export { flavourNames, flavours, kernelNames } from './flavours.ts'
+export type { Flavour, FlavourName, KernelName } from './flavours.ts'
+export type { Event, RecordedEvent } from './history.ts'
+export type { MockOptions, ResolvedOptions } from './options.ts'
+export type { Run } from './workload.ts'
