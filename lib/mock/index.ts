@@ -7,5 +7,6 @@ export type { ArcPoint, Fault, FaultPoint, FaultTarget, PointRule } from './faul
 export { flavourNames, flavours, kernelNames } from './flavours.ts'
 export type { Flavour, FlavourName, KernelName } from './flavours.ts'
 export type { Event, RecordedEvent } from './history.ts'
-export type { MockOptions, ResolvedOptions } from './options.ts'
+export { parseMockName } from './mock_name.ts'
+export { resolveOptions, type MockOptions, type ResolvedOptions } from './options.ts'
 export type { Run } from './workload.ts'
