@@ -34,7 +34,7 @@ export class MockDevice {
   constructor(options: MockOptions = {}) {
     this.options = resolveOptions(options)
     this.name = this.options.name
-    this.#clock = this.options.clock ?? realClock
+    this.#clock = this.options.clock
     this.#history = new History(() => this.#clock.now())
     const { flavour } = this.options
     const makeDriver = drivers[flavour.name]
@@ -171,7 +171,7 @@ export class MockDevice {
   }
 
   #backend(origin: Origin): DeviceBackend {
-    const clock = this.options.clock ?? monotonicClock
+    const clock = this.#clock === realClock ? monotonicClock : this.#clock
     const calls = new MockDeviceCalls(this.#core, this.#regions)
     return {
       mock: true,

@@ -39,12 +39,44 @@ const noMemory = { errno: ['ENOMEM'] } as const
 const interrupted = { errno: ['EINTR'], ...mlx5 } as const
 const badMemory = { errno: ['EFAULT'] } as const
 
+/** The points that have a name. */
+export const pointNames = [
+  'SUSPEND_INITIATOR',
+  'SUSPEND_RESPONDER',
+  'RESUME_RESPONDER',
+  'RESUME_INITIATOR',
+  'QUERY',
+  'SAVE',
+  'SAVE_CLEANUP',
+  'SAVE_SUBMIT',
+  'LOAD',
+  'ALLOC_OPEN',
+  'ALLOC_PRECOPY_INFO',
+  'ALLOC_STOP_COPY',
+  'ALLOC_RECORD',
+  'WAIT_SUSPEND',
+  'WAIT_QUERY',
+  'WAIT_SAVE',
+  'PREPARE_SESSION',
+  'INSTALL_FD',
+  'READ',
+  'WRITE',
+  'PRECOPY_INFO',
+  'RESET',
+  'STREAM',
+  'LOG_START',
+  'LOG_REPORT',
+  'TRACKER',
+  'ADAPTER_RECOVERY',
+] as const
+export type NamedPoint = (typeof pointNames)[number]
+
 /**
  * Every point at which a simulated device can fail, beside its arcs. Source: the calls in drivers/vfio/vfio_main.c and
  * drivers/vfio/pci/mlx5 of Linux 7.2 that can.
  */
 // prettier-ignore
-const points = {
+const points: Readonly<Record<NamedPoint, PointRule>> = {
   SUSPEND_INITIATOR: { what: 'the command, in RUNNING -> RUNNING_P2P and PRE_COPY -> PRE_COPY_P2P', ...command },
   SUSPEND_RESPONDER: { what: 'the command, in RUNNING_P2P -> STOP and PRE_COPY_P2P -> STOP_COPY', ...command },
   RESUME_RESPONDER: { what: 'the command, in STOP -> RUNNING_P2P', ...command },
@@ -72,11 +104,11 @@ const points = {
   LOG_REPORT: { what: 'asking the tracker', ...command },
   TRACKER: { what: 'the tracker breaks when it is asked', event: true, flavours: ['mlx5', 'pds'] },
   ADAPTER_RECOVERY: { what: 'the adapter recovers before an arc: the state becomes ERROR', event: true, flavours: ['pds'] },
-} as const satisfies Record<string, PointRule>
+}
 
 /** An arc of the state machine as a point: for the flavours whose arcs have no commands of their own. */
 export type ArcPoint = `${StateName}->${StateName}`
-export type FaultPoint = keyof typeof points | ArcPoint
+export type FaultPoint = NamedPoint | ArcPoint
 
 /** Something that goes wrong: at the `nth` time from now on that the point is reached. */
 export interface Fault {
@@ -106,9 +138,7 @@ const arcErrnos = ['EIO', 'EINVAL', 'ENOMEM', 'EBUSY', 'EAGAIN', 'ETIMEDOUT', 'E
 
 /** The points that a device has, with what can be put there. */
 export function faultPoints({ flavour, capabilities }: FaultTarget): Readonly<Record<string, PointRule>> {
-  const named = Object.entries<PointRule>(points).filter(
-    ([, rule]) => rule.flavours?.includes(flavour) ?? true,
-  )
+  const named = Object.entries(points).filter(([, rule]) => rule.flavours?.includes(flavour) ?? true)
   // The arcs of mlx5 fail by their commands, and those without one cannot.
   const arcs = flavour === 'mlx5' ? [] : arcPoints(capabilities)
   const rule: PointRule = { what: 'the arc', errno: arcErrnos, hold: true, reset: true }
@@ -205,4 +235,4 @@ function refused(field: string, why: string): TypeError {
 }
 
 /** For messages and for the page about the mock: every flavour's names are checked against it. */
-export const allFaultPoints: Readonly<Record<keyof typeof points, PointRule>> = points
+export const allFaultPoints: Readonly<Record<NamedPoint, PointRule>> = points

@@ -113,8 +113,7 @@ export class SavedImage {
       const index = Math.floor((from + at - imageHeaderBytes) / pageBytes)
       const inPage = (from + at - imageHeaderBytes) % pageBytes
       const count = Math.min(pageLength(this.#pages[index] ?? 0, this.header.size) - inPage, into.length - at)
-      const aligned =
-        words !== undefined && inPage === 0 && (into.byteOffset + at) % 4 === 0 && count % 4 === 0
+      const aligned = inPage === 0 && (into.byteOffset + at) % 4 === 0 && count % 4 === 0
       if (aligned) this.#fill(index, words, (into.byteOffset + at) / 4, count / 4)
       else into.set(this.#scratchBytes(index).subarray(inPage, inPage + count), at)
       at += count

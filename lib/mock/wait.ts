@@ -44,7 +44,7 @@ export async function untilTimeout<T>(
   })
   try {
     const answer = await until(queue, () => ready() ?? (over ? nothing : undefined))
-    return answer === nothing ? undefined : (answer as T)
+    return answer === nothing ? undefined : answer
   } finally {
     cancel()
   }

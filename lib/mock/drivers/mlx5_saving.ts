@@ -30,6 +30,12 @@ export interface Preparation {
   readonly track: boolean
 }
 
+/** What an incremental query is made for. */
+interface QueryFor {
+  readonly isFinal?: boolean
+  readonly isCleanup?: boolean
+}
+
 const maxChunkBytes = 8 * 1024 * 1024
 /** The command's field for it has 32 bits. */
 const maxSaveBytes = 2 ** 32 - pageBytes
@@ -101,7 +107,7 @@ export class Mlx5Saving implements Session {
   }
 
   /** The incremental query, which waits for a SAVE that runs. */
-  async query({ isFinal = false, isCleanup = false }): Promise<Sizes> {
+  async query({ isFinal = false, isCleanup = false }: QueryFor = {}): Promise<Sizes> {
     const none = { status: 0, bytes: 0, total: 0, reinit: false }
     if (this.#host.isDetached) return { ...none, errno: -errno.ENOTCONN }
     const interrupted = await this.lockSave('WAIT_QUERY')
@@ -194,7 +200,7 @@ export class Mlx5Saving implements Session {
     if (isDetached) return { ...none, errno: -errno.ENOTCONN }
     if (saving === undefined)
       return this.#kernel.oops('precopy info waits for saving_migf->save_comp, and saving_migf is NULL')
-    const sizes = await saving.query({})
+    const sizes = await saving.query()
     return this.#kernel.options.kernel === '6.12' ? { ...sizes, reinit: false } : sizes
   }
 
@@ -266,7 +272,10 @@ export class Mlx5Saving implements Session {
 
   /** An image was read to its end: its memory is for the next one. */
   #onRead(buffer: DataBuffer): void {
-    if (buffer.chunk === 0) return this.#putFree(buffer)
+    if (buffer.chunk === 0) {
+      this.#putFree(buffer)
+      return
+    }
     this.#reserved[buffer.chunk - 1] = buffer
     this.#readyChunks--
     const next = this.#delayed
