@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import type { ArcsAnswer, DeviceCalls, SessionCalls } from '#lib/backend/seam.js'
 import { said, stateNumbers, states, type State } from './numbers.ts'
-import type { Controls, Handle, Setup, Subject } from './subject.ts'
+import type { Controls, Handle, SecondFd, Setup, Subject } from './subject.ts'
 
 /** A device under one rule: the calls of the seam by the names of vfio.h, and what it leaves open is closed. */
 export class Device {
@@ -10,9 +10,9 @@ export class Device {
   readonly #handle: Handle
   readonly #sessions = new Set<SessionCalls>()
 
-  constructor(handle: Handle, calls: DeviceCalls = handle.calls) {
+  constructor(handle: Handle) {
     this.#handle = handle
-    this.calls = calls
+    this.calls = handle.calls
   }
 
   /** Those that the rule asked for in its needs. */
@@ -46,8 +46,7 @@ export class Device {
   }
 
   async state(): Promise<State | number | string> {
-    const number = await this.calls.getState()
-    return states.find(name => stateNumbers[name] === number) ?? said(number)
+    return stateName(await this.calls.getState())
   }
 
   /** The whole state, saved from RUNNING without pre-copy; leaves the device in STOP. */
@@ -60,8 +59,8 @@ export class Device {
   }
 
   /** Another fd of the same device. */
-  async another(): Promise<Device> {
-    return new Device(this.#handle, await this.controls.another())
+  async another(): Promise<Other> {
+    return new Other(await this.controls.another())
   }
 
   async reset(): Promise<void> {
@@ -71,6 +70,31 @@ export class Device {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.#sessions].map(session => session.close()))
     await this.#handle.dispose()
+  }
+}
+
+const stateName = (number: number): State | number | string =>
+  states.find(name => stateNumbers[name] === number) ?? said(number)
+
+/** The same device through a second fd. */
+export class Other {
+  readonly fd: SecondFd
+
+  constructor(fd: SecondFd) {
+    this.fd = fd
+  }
+
+  async state(): Promise<State | number | string> {
+    return stateName(await this.fd.getState())
+  }
+
+  async answerTo(state: State): Promise<number | string> {
+    return said(await this.fd.setState(stateNumbers[state]))
+  }
+
+  /** Round trips that wait for nothing: a call that does not wait either would have been answered by the end of them. */
+  async opportunity(): Promise<void> {
+    for (let times = 0; times < 5; times++) assert.ok((await this.fd.flags()) > 0)
   }
 }
 

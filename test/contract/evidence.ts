@@ -22,24 +22,36 @@ export function counts(rules: readonly Rule[]): string {
 /** One line a rule, for people. */
 export function listing(rules: readonly Rule[]): string {
   return rules
-    .map(rule => `${rule.where.padEnd(17)} ${kindsOf(rule).join(' ').padEnd(10)} ${rule.id}\n    ${rule.name}`)
+    .map(
+      rule => `${rule.where.padEnd(17)} ${kindsOf(rule).join(' ').padEnd(10)} ${rule.id}\n    ${rule.name}`,
+    )
     .join('\n')
 }
 
-/** Where a witness of a rule did not speak, or one spoke that the rule does not name. Empty when all is as declared. */
-export function contradictions(rules: readonly Rule[], runs: readonly Run[], kernel: KernelSeries): string[] {
+/**
+ * Where one of the witnesses that were heard did not show a rule that names it, or one showed a rule that does not.
+ * Empty when all is as declared.
+ */
+export function contradictions(
+  rules: readonly Rule[],
+  runs: readonly Run[],
+  { kernel, heard }: { kernel: KernelSeries; heard: readonly Witness[] },
+): string[] {
   const here = rules.filter(({ needs }) => needs.kernels?.includes(kernel) ?? true)
-  const wanted = here.flatMap(rule => kindsOf(rule).flatMap(kind => missing(rule, kind, runs)))
-  const unwanted = here.flatMap(rule => runs.flatMap(run => strange(rule, run)))
-  return [...wanted, ...unwanted]
+  const unseen = here.flatMap(rule =>
+    heard
+      .filter(witness => kindsOf(rule).includes(witness) && !showed(rule, witness, runs))
+      .map(witness => `${rule.id}: ${witness} is named as evidence, and did not run it`),
+  )
+  return [...unseen, ...here.flatMap(rule => runs.flatMap(run => strange(rule, run)))]
 }
 
 /** A rule of the core is shown by any real driver. */
-function missing(rule: Rule, kind: string, runs: readonly Run[]): string[] {
-  const witnesses = runs.filter(({ subject }) => subject.real !== undefined)
-  const present = witnesses.filter(({ subject }) => kind === 'core' || subject.real === kind)
-  if (kind === 'read only' || present.some(({ ran }) => ran.has(rule))) return []
-  return [`${rule.id}: ${kind} is named as evidence, and did not run it`]
+function showed(rule: Rule, witness: Witness, runs: readonly Run[]): boolean {
+  return runs.some(
+    ({ subject: { real }, ran }) =>
+      ran.has(rule) && (real === witness || (witness === 'core' && real !== undefined)),
+  )
 }
 
 function strange(rule: Rule, { subject, ran }: Run): string[] {

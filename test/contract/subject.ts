@@ -30,12 +30,18 @@ export interface Setup {
   readonly sizeKiB?: number
   /** Bytes that the firmware gives out in one chunk; no chunks unless told. */
   readonly chunkBytes?: number
-  /** A way in that another fd of the same device can take as well. */
-  readonly shared?: boolean
+}
+
+/** What an ioctl answered, and what was behind its pointer afterwards. */
+export interface IoctlAnswer {
+  readonly result: number
+  readonly bytes: Uint8Array
 }
 
 /** Raw system calls on the one data_fd that the process has open: what the seam hides. Each answers a number or -errno. */
 export interface RawDataFd {
+  /** Where its link in /proc/self/fd leads. */
+  readonly link: string
   /** poll(2) without waiting, for IN, RDNORM, RDHUP and what poll adds by itself: revents. */
   poll(): Promise<number>
   lseek(): Promise<number>
@@ -43,11 +49,35 @@ export interface RawDataFd {
   pwrite(): Promise<number>
   epollAdd(): Promise<number>
   spliceOut(): Promise<number>
-  ioctl(request: number, bytes: Uint8Array | undefined): Promise<{ result: number; bytes: Uint8Array }>
+  /** Without bytes: with a null pointer. */
+  ioctl(request: number, bytes?: Uint8Array): Promise<IoctlAnswer>
   write(bytes: Uint8Array): Promise<number>
   /** read(2) with O_NONBLOCK off: `reached` when it was about to be called. */
   blockingRead(maxBytes: number): { reached: Promise<void>; result: Promise<number> }
 }
+
+/** A second fd of a device, in another process or adopted: what is asked of it waits behind nothing that the first does. */
+export interface SecondFd {
+  flags(): Promise<number>
+  getState(): Promise<number>
+  /** A data_fd that comes of it is closed. */
+  setState(state: number): Promise<number>
+  reset(): Promise<number>
+  close(): Promise<void>
+}
+
+/** A second fd where the calls of the seam can be had for it. */
+export const secondFd = (calls: DeviceCalls): SecondFd => ({
+  flags: () => calls.migrationFlags(),
+  getState: () => calls.getState(),
+  async setState(state) {
+    const { result, session } = await calls.setStates([state])
+    await session?.close()
+    return result
+  },
+  reset: () => calls.reset(),
+  close: () => calls.close(),
+})
 
 /** What a test can do to a device behind the kernel's back. Each is there when `Subject.controls` names it. */
 export interface Controls {
@@ -68,13 +98,13 @@ export interface Controls {
   digest(): Promise<string>
   /** The device writes to the page at `iova` by DMA. */
   dma(iova: bigint): Promise<void>
-  /** A second fd of the same device, to be had with `Setup.shared`. */
-  another(): Promise<DeviceCalls>
+  /** A second fd of the same device. */
+  another(): Promise<SecondFd>
   /** The device once more, after its last fd was closed. */
   reopen(): Promise<DeviceCalls>
-  raw(): Promise<RawDataFd>
-  /** Raw VFIO ioctls on the device fd. */
-  rawDevice(request: number, bytes: Uint8Array | undefined): Promise<{ result: number; bytes: Uint8Array }>
+  raw(): RawDataFd
+  /** A raw ioctl on the device fd. */
+  rawDevice(request: number, bytes?: Uint8Array): Promise<IoctlAnswer>
 }
 
 export type Control = keyof Controls | 'image' | 'chunks'

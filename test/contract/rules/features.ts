@@ -59,14 +59,7 @@ const probeRules: readonly Rule[] = [
     {},
     core,
   ),
-  probes(
-    'probe-state',
-    'the device state is read and set',
-    [feature.MIG_DEVICE_STATE],
-    both,
-    {},
-    core,
-  ),
+  probes('probe-state', 'the device state is read and set', [feature.MIG_DEVICE_STATE], both, {}, core),
   probes(
     'probe-logging',
     'DMA logging is started and stopped by SET',

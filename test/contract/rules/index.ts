@@ -1,8 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Rule } from '../rule.ts'
+import { concurrency } from './concurrency.ts'
+import { dataFd } from './data_fd.ts'
+import { dataSize } from './data_size.ts'
+import { dmaLogging } from './dma_logging.ts'
+import { errors } from './errors.ts'
 import { features } from './features.ts'
-import { stateMachine } from './state_machine.ts'
+import { firmwareStatus } from './firmware_status.ts'
+import { idleAndEnd } from './idle.ts'
+import { lifeCycle } from './life_cycle.ts'
+import { mlx5Modes } from './mlx5_modes.ts'
+import { precopyInfo } from './precopy_info.ts'
+import { requests } from './requests.ts'
+import { reset } from './reset.ts'
 import { sessions } from './sessions.ts'
+import { stateMachine } from './state_machine.ts'
+import { targetParser } from './target_parser.ts'
 
 /** The contract. */
-export const rules: readonly Rule[] = [...features, ...stateMachine, ...sessions]
+export const rules: readonly Rule[] = [
+  ...features,
+  ...requests,
+  ...stateMachine,
+  ...sessions,
+  ...dataFd,
+  ...idleAndEnd,
+  ...precopyInfo,
+  ...dataSize,
+  ...targetParser,
+  ...reset,
+  ...errors,
+  ...firmwareStatus,
+  ...mlx5Modes,
+  ...dmaLogging,
+  ...concurrency,
+  ...lifeCycle,
+]

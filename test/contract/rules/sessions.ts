@@ -15,22 +15,20 @@ const endings: readonly (readonly [during: State, after: State, needs: Needs])[]
   ['PRE_COPY_P2P', 'RUNNING_P2P', bothCopies],
 ]
 
-const ends = endings.map(
-  ([during, after, needs]): Rule => ({
-    id: `ends-${during}-${after}`,
-    name: `the arc from ${during} to ${after} ends the session, unread bytes and all: reads answer ENODEV`,
-    where: 'sessions',
-    evidence: shown,
-    needs,
-    async run(subject) {
-      await using device = await openDevice(subject)
-      const session = await device.begin(during)
-      await device.go(after)
-      assert.equal(await readOnce(session), 'ENODEV')
-      assert.equal(await device.state(), after)
-    },
-  }),
-)
+const ends = endings.map(([during, after, needs]): Rule => ({
+  id: `ends-${during}-${after}`,
+  name: `the arc from ${during} to ${after} ends the session, unread bytes and all: reads answer ENODEV`,
+  where: 'sessions',
+  evidence: shown,
+  needs,
+  async run(subject) {
+    await using device = await openDevice(subject)
+    const session = await device.begin(during)
+    await device.go(after)
+    assert.equal(await readOnce(session), 'ENODEV')
+    assert.equal(await device.state(), after)
+  },
+}))
 
 export const sessions: readonly Rule[] = [
   ...ends,

@@ -124,7 +124,8 @@ export const stateMachine: readonly Rule[] = [
     async run(subject) {
       await using device = await openDevice(subject)
       const session = await device.begin('STOP_COPY')
-      for (const to of ['PRE_COPY', 'PRE_COPY_P2P'] as const) assert.equal(await device.answerTo(to), 'EINVAL')
+      for (const to of ['PRE_COPY', 'PRE_COPY_P2P'] as const)
+        assert.equal(await device.answerTo(to), 'EINVAL')
       assert.equal(await device.state(), 'STOP_COPY')
       assert.ok((await session.read(1, 0)).result > 0)
     },

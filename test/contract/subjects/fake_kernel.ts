@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
+import { openSync } from 'node:fs'
 import { addon } from '../../native/preloaded/addon.ts'
 import { kernel } from '../../native/preloaded/kernel.ts'
-import type { OpenAnswer } from '#lib/backend/seam.js'
+import type { DeviceCalls, OpenAnswer } from '#lib/backend/seam.js'
+import { secondFd } from '../subject.ts'
 import type { Command, Control, Controls, Handle, Held, Setup, Subject } from '../subject.ts'
 
 /** One kind of device of the fake kernel. */
@@ -17,13 +19,22 @@ export interface FakeKind {
 const imageHeader = 80
 const mttyBytes = 60
 
-const firmwareControls: readonly Control[] = ['failStatus', 'failErrno', 'hold', 'dirty', 'detach', 'attach', 'image']
+const firmwareControls: readonly Control[] = [
+  'failStatus',
+  'failErrno',
+  'hold',
+  'dirty',
+  'detach',
+  'attach',
+  'image',
+]
 
 /** The fake kernel has four devices; a rule may have some of them at once. */
 const taken = new Set<number>()
 
 function take(): number {
-  const index = [0, 1, 2, 3].find(free => !taken.has(free)) ?? assert.fail('the fake kernel has no fifth device')
+  const index =
+    [0, 1, 2, 3].find(free => !taken.has(free)) ?? assert.fail('the fake kernel has no fifth device')
   if (taken.size === 0) {
     kernel.tell('forget')
     kernel.tell('reset')
@@ -47,8 +58,8 @@ const opened = ({ result, step, calls }: OpenAnswer) => {
 const openCdev = async (index: number) =>
   opened(await addon.openCdev(`/dev/vfio/devices/vfio${index}`, '/dev/iommu', undefined))
 
-const openInGroup = async (index: number) =>
-  opened(await addon.openGroup('/dev/vfio/7', '/dev/vfio/vfio', 1, `0000:08:00.${2 + index}`))
+/** As another process would hand it over. */
+const adoptAnother = (index: number) => opened(addon.adopt(openSync(`/dev/vfio-fake/lent${index}`, 'r+'), {}))
 
 /** A SAVE is asynchronous: it is in flight until it is told to be complete. */
 function holdSave(index: number): Held {
@@ -78,7 +89,7 @@ function holdCommand(index: number, command: Command): Held {
   }
 }
 
-function controlsOf(index: number, another: Controls['another']): Partial<Controls> {
+function controlsOf(index: number): Partial<Controls> {
   const tell = async (command: string): Promise<void> => {
     kernel.tell(command)
     return Promise.resolve()
@@ -92,29 +103,28 @@ function controlsOf(index: number, another: Controls['another']): Partial<Contro
     detach: () => tell(`detach ${index} 1`),
     attach: () => tell(`detach ${index} 0`),
     dma: iova => tell(`dirty ${index} 0x${iova.toString(16)}`),
-    another,
-    reopen: () => openCdev(index),
   }
 }
 
-async function openFake(kind: FakeKind, { sizeKiB = 64, shared = false }: Setup): Promise<Handle> {
+async function openFake(kind: FakeKind, { sizeKiB = 64 }: Setup): Promise<Handle> {
   const index = take()
   const isMtty = kind.flavour === 'mtty'
   const image = imageHeader + sizeKiB * 1024
   kernel.set('*', { kernel: kind.kernel === '7.2' ? 702 : 612 })
   kernel.set(index, { model: true, mtty: isMtty, flags: kind.flags, logging: kind.logging })
   kernel.set(index, { image, datasize: isMtty ? mttyBytes : image })
-  const fds: { close(): Promise<void> }[] = []
-  const keep = async <T extends { close(): Promise<void> }>(opening: Promise<T>): Promise<T> => {
-    const calls = await opening
+  const fds: DeviceCalls[] = []
+  const keep = (calls: DeviceCalls): DeviceCalls => {
     fds.push(calls)
     return calls
   }
-  const calls = await keep(shared ? openInGroup(index) : openCdev(index))
-  const controls = controlsOf(index, () => keep(openInGroup(index)))
   return {
-    calls,
-    controls: { ...controls, reopen: () => keep(openCdev(index)) },
+    calls: keep(await openCdev(index)),
+    controls: {
+      ...controlsOf(index),
+      another: () => Promise.resolve(secondFd(keep(adoptAnother(index)))),
+      reopen: async () => keep(await openCdev(index)),
+    },
     async dispose() {
       kernel.tell(`complete ${index}`)
       await Promise.all(fds.map(fd => fd.close()))

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict'
+import { drain, info, openDevice, readBytes, readOnce, write } from '../device.ts'
+import { flag, said, type State } from '../numbers.ts'
+import type { Evidence, Needs, Rule } from '../rule.ts'
+import { firstRecord } from './records.ts'
+
+const where = 'reset'
+const shown: Evidence = ['mtty', 'mlx5']
+const mlx5: Evidence = ['mlx5']
+const holding: Needs = { flavours: ['mlx5'], flags: flag.PRE_COPY | flag.P2P, controls: ['hold', 'image'] }
+
+const inState: readonly (readonly [State, flags: number])[] = [
+  ['RUNNING', 0],
+  ['STOP', 0],
+  ['STOP_COPY', 0],
+  ['RESUMING', 0],
+  ['RUNNING_P2P', flag.P2P],
+  ['PRE_COPY', flag.PRE_COPY],
+  ['PRE_COPY_P2P', flag.P2P | flag.PRE_COPY],
+]
+
+const resets = inState.map(([state, flags]): Rule => ({
+  id: `reset-${state}`,
+  name: `reset leads from ${state} to RUNNING${['RUNNING', 'STOP', 'RUNNING_P2P'].includes(state) ? '' : ' and ends the session'}`,
+  where,
+  evidence: shown,
+  needs: { flags },
+  async run(subject) {
+    await using device = await openDevice(subject)
+    const { session } = await device.go(state)
+    await device.reset()
+    assert.equal(await device.state(), 'RUNNING')
+    if (session === undefined) return
+    // A write to a dead resuming fd is no question to ask of every driver.
+    if (state !== 'RESUMING') assert.equal(await readOnce(session), 'ENODEV')
+    else if (subject.flavour !== 'virtio') assert.equal(await write(session, Buffer.alloc(8)), 'ENODEV')
+  },
+}))
+
+export const reset: readonly Rule[] = [
+  ...resets,
+  {
+    id: 'reset-again',
+    name: 'a reset may follow another, and the device migrates as before',
+    where,
+    evidence: shown,
+    needs: {},
+    async run(subject) {
+      await using device = await openDevice(subject)
+      for (let times = 0; times < 3; times++) await device.reset()
+      assert.ok((await device.save()).length > 0)
+    },
+  },
+  {
+    id: 'reset-half-loaded',
+    name: 'a reset is the way out of a load that was begun',
+    where,
+    evidence: shown,
+    needs: {},
+    async run(subject) {
+      await using device = await openDevice(subject)
+      const whole = await device.save()
+      const session = await device.begin('RESUMING')
+      assert.equal(await write(session, whole.subarray(0, 20)), 20)
+      await device.reset()
+      assert.equal(await device.state(), 'RUNNING')
+      const again = await device.begin('RESUMING')
+      assert.equal(await write(again, whole), whole.length)
+      await device.go('RUNNING')
+    },
+  },
+  {
+    id: 'reset-half-read',
+    name: 'a reset ends a session that was read in part, and the next one begins at its beginning',
+    where,
+    evidence: shown,
+    needs: {},
+    async run(subject) {
+      await using device = await openDevice(subject)
+      const { length } = await device.save()
+      const session = await device.begin('STOP_COPY')
+      await readBytes(session, 10)
+      await device.reset()
+      assert.equal(await readOnce(session), 'ENODEV')
+      assert.equal((await device.save()).length, length)
+    },
+  },
+  {
+    id: 'reset-during-set',
+    name: 'reset overtakes a SET: it answers at once, the SET succeeds, and the device is RUNNING after it',
+    where,
+    evidence: mlx5,
+    needs: holding,
+    async run(subject) {
+      await using device = await openDevice(subject)
+      const held = await device.controls.hold('SUSPEND_INITIATOR')
+      const setting = device.answerTo('STOP')
+      await held.reached
+      await device.reset()
+      await held.release()
+      assert.equal(await setting, 0)
+      assert.equal(await device.state(), 'RUNNING')
+    },
+  },
+  {
+    id: 'reset-during-save',
+    name: 'reset waits for the SAVE that is running, and ends the session',
+    where,
+    evidence: mlx5,
+    needs: holding,
+    async run(subject) {
+      for (const state of ['PRE_COPY', 'STOP_COPY'] as const) {
+        await using device = await openDevice(subject)
+        const save = await device.controls.hold('SAVE')
+        const session = await device.begin(state)
+        await readBytes(session, firstRecord)
+        await save.reached
+        const order: string[] = []
+        const resetting = device.calls.reset().then(answer => (order.push('reset'), answer))
+        await readOnceMore(() => device.calls.migrationFlags())
+        order.push('release')
+        await save.release()
+        assert.equal(said(await resetting), 0)
+        assert.deepEqual(order, ['release', 'reset'])
+        assert.equal(await device.state(), 'RUNNING')
+        assert.equal(await readOnce(session), 'ENODEV', state)
+      }
+    },
+  },
+  {
+    id: 'reset-wakes-reader',
+    name: 'a read that waits for the SAVE is woken by the reset: ENODEV',
+    where,
+    evidence: mlx5,
+    needs: holding,
+    async run(subject) {
+      await using device = await openDevice(subject)
+      const save = await device.controls.hold('SAVE')
+      const session = await device.begin('STOP_COPY')
+      await readBytes(session, firstRecord)
+      await save.reached
+      const resetting = device.calls.reset()
+      const reading = readOnce(session)
+      await save.release()
+      assert.equal(said(await resetting), 0)
+      await reading // the image, or ENODEV: who comes first is open
+      assert.equal(await readOnce(session), 'ENODEV')
+    },
+  },
+  {
+    id: 'reset-during-load',
+    name: 'reset overtakes a LOAD: the write is answered when it ends, and the device is RUNNING then',
+    where,
+    evidence: mlx5,
+    needs: holding,
+    async run(subject) {
+      await using device = await openDevice(subject)
+      const whole = await device.save()
+      const session = await device.begin('RESUMING')
+      const held = await device.controls.hold('LOAD')
+      const writing = write(session, whole)
+      await held.reached
+      await device.reset()
+      await held.release()
+      assert.equal(await writing, whole.length)
+      assert.equal(await device.state(), 'RUNNING')
+      assert.equal(await write(session, Buffer.alloc(1)), 'ENODEV')
+    },
+  },
+  {
+    id: 'reset-during-info',
+    name: 'reset overtakes the question for precopy info, which waits for a SAVE',
+    where,
+    evidence: mlx5,
+    needs: holding,
+    async run(subject) {
+      await using device = await openDevice(subject)
+      const session = await device.begin('PRE_COPY')
+      await info(session)
+      await drain(session)
+      const held = await device.controls.hold('QUERY')
+      const asking = info(session)
+      await held.reached
+      await device.reset()
+      await held.release()
+      assert.deepEqual(await asking, [0, 0])
+      assert.equal(await device.state(), 'RUNNING')
+      assert.equal(await readOnce(session), 'ENODEV')
+    },
+  },
+]
+
+/** Gives other calls the time of some round trips through the kernel, so that one that should not wait would have come. */
+async function readOnceMore(call: () => Promise<number>): Promise<void> {
+  for (let times = 0; times < 10; times++) await call()
+}
