@@ -1,17 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-import { findDevice } from '../index.ts'
+import { findDevice, isMockName } from '../index.ts'
 import { lentFd } from './hand.ts'
+import { mockOptionsOf } from './mock.ts'
 import { UsageError } from './refusals.ts'
 
 /**
  * Refuses a PCI function that is named by path as a source, unless it was said that it may be blank: the kernel resets
- * it when it is opened, and its state with it. An mdev keeps its state, a lent fd is open already. Opens nothing.
+ * it when it is opened, and its state with it. An mdev keeps its state, a lent fd is open already, a mock has as much
+ * state as it was told to have. Opens nothing.
  */
 export async function refuseBlankSource(
   name: string,
   { blankSource }: { blankSource?: boolean },
 ): Promise<void> {
   if (lentFd(name) !== undefined) return
+  if (isMockName(name)) {
+    await mockOptionsOf(name)
+    return
+  }
   const { kind } = await findDevice(name)
   if (kind !== 'pci' || blankSource) return
   throw new UsageError(

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { checkTarget, findDevice, planPath, type Device, type StateName } from '../index.ts'
+import { checkTarget, findDevice, isMockName, planPath, type Device, type StateName } from '../index.ts'
 import type { Context } from './context.ts'
 import { Hand, lentFd, type OpeningOptions } from './hand.ts'
 import { untilAborted } from '../abort.ts'
@@ -40,7 +40,7 @@ export async function drive(
 }
 
 async function sayIfBlank(name: string, context: Context): Promise<void> {
-  if (lentFd(name) !== undefined) return
+  if (lentFd(name) !== undefined || isMockName(name)) return
   const { kind } = await findDevice(name)
   if (kind === 'pci') context.say(`Opening the PCI function '${name}' by path resets it: it begins blank.`)
 }

@@ -9,6 +9,8 @@ import { UsageError } from './refusals.ts'
 /** What a failure did to a device, and where it left it. */
 export interface Aftermath {
   readonly device: string
+  /** It is simulated. */
+  readonly mock: boolean
   readonly arcs: readonly Arc[]
   /** As the kernel answered after the failure and the recovery from it. */
   readonly state: StateName | undefined
@@ -95,6 +97,7 @@ function errorOutput(first: unknown, aftermaths: readonly Aftermath[]): ErrorOut
   return {
     ...causeOutput(first),
     device: about?.device ?? known?.device,
+    mock: about?.mock || undefined,
     arcs: [...(about?.arcs ?? known?.arcs ?? [])],
     failedArc: known?.failedArc ?? failedArcOf(cause),
     state: about ? about.state : known?.state,
@@ -110,8 +113,8 @@ function failedArcOf(error: unknown): ErrorOutput['failedArc'] {
 }
 
 function otherOutput(aftermath: Aftermath): OtherDeviceOutput {
-  const { device, arcs, state, recovery, wasReset } = aftermath
-  return { device, arcs: [...arcs], state, recovery, wasReset: wasReset || undefined }
+  const { device, mock, arcs, state, recovery, wasReset } = aftermath
+  return { device, mock: mock || undefined, arcs: [...arcs], state, recovery, wasReset: wasReset || undefined }
 }
 
 /** An error as JSON has it. */

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { isVfioError, openDevice, type Arc, type Device, type StateName } from '../index.ts'
+import { isMockName, isVfioError, openDevice, type Arc, type Device, type StateName } from '../index.ts'
 import { untilAborted } from '../abort.ts'
 import type { Context } from './context.ts'
 import { CommandFailure, type Aftermath } from './failure.ts'
+import { mockOptionsOf } from './mock.ts'
 import type { DeviceOutput } from './schemas/parts.ts'
 import { UsageError } from './refusals.ts'
 
@@ -58,8 +59,12 @@ export class Hand {
 
   static async #take(name: string, options: OpeningOptions, context: Context): Promise<Hand> {
     const fd = lentFd(name)
-    if (fd !== undefined && (options.via ?? options.vfToken) !== undefined)
-      throw new UsageError(`'${name}' is open already: --via and --vf-token do not apply`)
+    const isOpen = fd !== undefined || isMockName(name)
+    if (isOpen && (options.via ?? options.vfToken) !== undefined)
+      throw new UsageError(
+        `'${name}' is ${fd === undefined ? 'a mock' : 'open already'}: --via and --vf-token do not apply`,
+      )
+    await mockOptionsOf(name)
     const { via, vfToken } = options
     const open = context.io.openDevice ?? openDevice
     const device = await open(fd === undefined ? name : { fd }, {
@@ -69,6 +74,7 @@ export class Hand {
     })
     try {
       const before = device.capabilities.stopCopy ? await device.state() : undefined
+      if (device.mock) context.say(`'${name}' is a mock of ${device.driver}: what it shows is simulated.`)
       if (device.resetAtOpen) context.say(`'${name}' was left in ${device.resetAtOpen}, so it was reset`)
       return new Hand(name, device, before, context)
     } catch (error) {
@@ -84,6 +90,7 @@ export class Hand {
 
   /** What its close does to a state that was restored into it and runs. */
   get fateAtClose(): string {
+    if (this.#isMadeHere) return 'a mock ends with this command'
     if (!this.isOpened) return 'its lender goes on with it'
     return this.#isPci ? 'what was restored is gone' : 'its driver decides whether what was restored stays'
   }
@@ -136,6 +143,7 @@ export class Hand {
     const stuck = !restored && (state === undefined || state === 'ERROR' || state === 'RESUMING')
     return {
       device: this.device.name,
+      mock: this.device.mock,
       arcs: this.arcs,
       state,
       restored,
@@ -157,7 +165,13 @@ export class Hand {
 
   /** The reset of a PCI function clears it; what another device's clears is its driver's affair (mtty: nothing). */
   get #isPci(): boolean {
-    return /^[0-9a-f]{4,8}:[0-9a-f]{2}:/.test(this.device.name)
+    const { mock, driver, name } = this.device
+    return mock ? driver !== 'mtty' : /^[0-9a-f]{4,8}:[0-9a-f]{2}:/.test(name)
+  }
+
+  /** A mock of this process. */
+  get #isMadeHere(): boolean {
+    return this.#name.startsWith('mock:')
   }
 
   /** What it held is gone. A PCI function that was opened here held nothing, and holds nothing again when it is reset. */
@@ -169,14 +183,15 @@ export class Hand {
   /** What happens to a device in `state` now that the command ends; undefined when there is nothing to say. */
   ending(state: StateName): string | undefined {
     if (state === 'RUNNING') return undefined
+    if (this.#isMadeHere) return `'${this.#name}' is a mock and ends with this command.`
     return this.isOpened
       ? `Closing '${this.#name}' now resets it.`
       : `'${this.#name}' is lent and is left in ${state}: its lender decides what becomes of it.`
   }
 
   output(): DeviceOutput {
-    const { name, driver, origin, via } = this.device
-    return { name, driver, origin, via }
+    const { name, driver, origin, via, mock } = this.device
+    return { name, driver, origin, via, mock: mock || undefined }
   }
 
   async close(): Promise<void> {

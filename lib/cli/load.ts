@@ -4,6 +4,7 @@ import type { Context } from './context.ts'
 import { Hand, type OpeningOptions } from './hand.ts'
 import { untilAborted } from '../abort.ts'
 import { chooseKeeping, type KeepingOptions } from './keeping.ts'
+import { refuseHandingOn } from './mock.ts'
 import { bytesText } from './quantity.ts'
 import type { LoadOutput } from './schemas/load.ts'
 import { openSource, type StateSource } from './state_source.ts'
@@ -22,6 +23,7 @@ export async function load(
 ): Promise<number> {
   const { input } = options
   const keeping = await chooseKeeping(options, context)
+  refuseHandingOn(name, keeping)
   const source = await untilAborted(openSource(input, context), context.signal)
   try {
     const hand = await Hand.take(name, options, context)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import {
   findDevice,
+  isMockName,
   migrate,
   MigrationError,
   type Arc,
@@ -13,6 +14,7 @@ import { exitCodes } from './exit.ts'
 import { CommandFailure, causeOutput, type Aftermath } from './failure.ts'
 import { Hand, lentFd, type OpeningOptions } from './hand.ts'
 import { chooseKeeping, type Keeping, type KeepingOptions } from './keeping.ts'
+import { mockOptionsOf, refuseHandingOn } from './mock.ts'
 import { arcText, bytesText, msText } from './quantity.ts'
 import { UsageError } from './refusals.ts'
 import type { MoveOutput, SideOutput } from './schemas/move.ts'
@@ -29,6 +31,7 @@ export async function move(
   context: Context,
 ): Promise<number> {
   const keeping = await chooseKeeping(options, context)
+  refuseHandingOn(to, keeping)
   await refuseBlankSource(from, options)
   await refuseOneDevice(from, to)
   const source = await Hand.take(from, options, context)
@@ -51,14 +54,18 @@ export async function move(
   }
 }
 
-/** Looks for the destination, too, before the source is opened. */
+/** Looks for the destination, too, before the source is opened. Each mock that is named is another one. */
 async function refuseOneDevice(from: string, to: string): Promise<void> {
   const [source, destination] = await Promise.all([from, to].map(nameOf))
-  if (source === destination)
+  if (source === destination && !from.startsWith('mock:'))
     throw new UsageError(`'${to}' is the source: name another device as the destination`)
 }
 
 async function nameOf(name: string): Promise<string> {
+  if (isMockName(name)) {
+    await mockOptionsOf(name)
+    return name
+  }
   return lentFd(name) === undefined ? (await findDevice(name)).name : name
 }
 
@@ -115,6 +122,7 @@ function tell(
     command: 'move',
     source: sideOutput(source, report.source),
     destination: sideOutput(destination, report.destination),
+    mock: report.mock || undefined,
     bytes,
     precopyBytes,
     rounds,
@@ -132,8 +140,8 @@ function sideOutput(hand: Hand, { arcs, state, error }: SideReport): SideOutput 
 function words(report: MigrationReport): string {
   const { source, destination, bytes, precopyBytes, rounds, downtimeMs, totalMs } = report
   return pairs([
-    ['source', `${source.device}, in ${source.state}\n${arcsText(source.arcs)}`],
-    ['destination', `${destination.device}, in ${destination.state}\n${arcsText(destination.arcs)}`],
+    ['source', `${nameText(source)}, in ${source.state}\n${arcsText(source.arcs)}`],
+    ['destination', `${nameText(destination)}, in ${destination.state}\n${arcsText(destination.arcs)}`],
     [
       'moved',
       `${bytesText(bytes)}, ${bytesText(precopyBytes)} of them while the source ran (${rounds} ${rounds === 1 ? 'round' : 'rounds'})`,
@@ -141,6 +149,10 @@ function words(report: MigrationReport): string {
     ['downtime', msText(downtimeMs)],
     ['total', msText(totalMs)],
   ])
+}
+
+function nameText({ device, driver, mock }: SideReport): string {
+  return mock ? `${device}, a mock of ${driver}` : device
 }
 
 function arcsText(arcs: readonly Arc[]): string {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
-import { findDevice, VfioError, type StateName } from '../index.ts'
+import { findDevice, isMockName, VfioError, type StateName } from '../index.ts'
 import { isTerminal, type Context } from './context.ts'
 import { Hand, lentFd, type OpeningOptions } from './hand.ts'
+import { mockOptionsOf } from './mock.ts'
 import { untilAborted } from '../abort.ts'
 import { UsageError } from './refusals.ts'
 import type { ResetOutput } from './schemas/reset.ts'
@@ -18,7 +19,8 @@ export async function reset(
   options: ResetOptions,
   context: Context,
 ): Promise<void> {
-  if (lentFd(name) === undefined) await findDevice(name)
+  if (isMockName(name)) await mockOptionsOf(name)
+  else if (lentFd(name) === undefined) await findDevice(name)
   await confirm(name, options, context)
   const hand = await Hand.take(name, options, context)
   try {

@@ -2,6 +2,7 @@
 import {
   describeFd,
   findDevice,
+  isMockName,
   kernelFacts,
   VfioError,
   whyNotMigratable,
@@ -21,6 +22,11 @@ export async function show(
   _options: object,
   context: Context,
 ): Promise<void> {
+  if (isMockName(name)) {
+    const { showMock } = await import('./show_mock.ts')
+    await showMock(name, context)
+    return
+  }
   const device = await factsOf(name)
   const output = hostDeviceOutput(device)
   const remedy = output.migratable === false ? await remedyFor(device) : undefined

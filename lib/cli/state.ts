@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { findDevice, openDevice, VfioError, type HostDevice, type StateName } from '../index.ts'
+import { findDevice, isMockName, openDevice, VfioError, type HostDevice, type StateName } from '../index.ts'
 import type { Context } from './context.ts'
 import { lentFd } from './hand.ts'
 import { hostDeviceOutput } from './migratable.ts'
+import { mockOptionsOf } from './mock.ts'
 import { PrerequisiteError } from './refusals.ts'
 import type { StateOutput } from './schemas/state.ts'
 
@@ -12,13 +13,28 @@ export async function state(
   _options: object,
   context: Context,
 ): Promise<void> {
-  const fd = lentFd(name)
-  const answer = fd === undefined ? await fromDebugfs(name) : await fromFd(fd)
+  const answer = await answerOf(name)
   const result: StateOutput = { schema: 1, command: 'state', ...answer }
   context.answer(result, answer.state)
 }
 
-type Answer = Pick<StateOutput, 'device' | 'state' | 'source'>
+type Answer = Pick<StateOutput, 'device' | 'state' | 'source' | 'mock'>
+
+async function answerOf(name: string): Promise<Answer> {
+  if (isMockName(name)) return await fromMock(name)
+  const fd = lentFd(name)
+  return fd === undefined ? await fromDebugfs(name) : await fromFd(fd)
+}
+
+async function fromMock(name: string): Promise<Answer> {
+  await mockOptionsOf(name)
+  const device = await openDevice(name)
+  try {
+    return { device: device.name, state: await device.state(), source: 'mock', mock: true }
+  } finally {
+    await device.close()
+  }
+}
 
 async function fromFd(fd: number): Promise<Answer> {
   const device = await openDevice({ fd })

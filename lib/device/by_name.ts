@@ -9,6 +9,7 @@ import type { DeviceFacts } from '../host/facts.ts'
 import { findDevice } from '../host/find.ts'
 import { hostFacts } from '../host/host.ts'
 import { errno } from '../kernel/errno.ts'
+import { isMockName, openMock } from './mock.ts'
 
 /** How to open a device. */
 export interface OpenOptions {
@@ -45,6 +46,7 @@ const ways: Readonly<Record<'cdev' | 'group', Way>> = {
 
 /** Opens the device by the first way that works; the error of a failure tells of every way. @internal */
 export async function openByName(name: string, options: OpenOptions): Promise<DeviceBackend> {
+  if (isMockName(name)) return await openMock(name, options)
   const token = options.vfToken === undefined ? undefined : checkedUuid(options.vfToken)
   const facts = await findDevice(name)
   const addon = loadAddon()

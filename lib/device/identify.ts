@@ -72,7 +72,11 @@ async function resetUnlessRunning({ calls, name }: DeviceBackend): Promise<State
   return stateName(state)
 }
 
-async function whyNotMigratable({ name }: DeviceBackend, answer: number): Promise<VfioError> {
+async function whyNotMigratable({ name, driver, mock }: DeviceBackend, answer: number): Promise<VfioError> {
+  if (mock) {
+    const text = `'${name}' does not migrate: it is a mock of ${driver} that was made without`
+    return new VfioError('ERR_VFIO_NOT_MIGRATABLE', text, { device: name })
+  }
   // A lent fd or a backend of another kind need not be in sysfs.
   const device = await findDevice(name).catch(() => undefined)
   return explainNotMigratable({ name, device, answer, kernel: await kernelFacts() })

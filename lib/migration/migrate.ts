@@ -53,7 +53,8 @@ function refused(text: string): VfioError {
 }
 
 function checkPair(from: Device, to: Device): void {
-  if (from === to || from.name === to.name) {
+  // Each mock that is opened by name is another one, also by the same name.
+  if (from === to || (from.name === to.name && !from.mock)) {
     throw refused(`'${from.name}' cannot be moved into itself: name two devices`)
   }
   if (from.driver !== undefined && to.driver !== undefined && from.driver !== to.driver) {
@@ -102,6 +103,7 @@ class Migration {
     return {
       source: await this.#source.report(error ?? undefined),
       destination: await this.#destination.report(),
+      mock: this.#source.device.mock || this.#destination.device.mock,
       ...saved,
       downtimeMs: running - stoppedAt,
       totalMs: running - begun,

@@ -6,6 +6,8 @@ import type { StateName } from '../kernel/state.ts'
 export interface SideReport {
   readonly device: string
   readonly driver: string | undefined
+  /** The device is simulated. */
+  readonly mock: boolean
   readonly arcs: readonly Arc[]
   /** The state at the end, as the kernel answered; undefined when it could not be asked. */
   readonly state: StateName | undefined
@@ -19,6 +21,8 @@ export interface SideReport {
 export interface MigrationReport {
   readonly source: SideReport
   readonly destination: SideReport
+  /** One of the two is simulated, or both are: the numbers say nothing of hardware. */
+  readonly mock: boolean
   /** Bytes of device state that were moved. */
   readonly bytes: number
   /** Of those, bytes that were moved while the source was running. */

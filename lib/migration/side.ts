@@ -41,11 +41,11 @@ export class Side {
   }
 
   async report(error?: Error): Promise<SideReport> {
-    const { name, driver } = this.device
+    const { name, driver, mock } = this.device
     const state = await this.device.state().catch(() => undefined)
     const stuck = state === undefined || state === 'ERROR' || state === 'RESUMING'
     const recovery = stuck ? 'reset' : 'none'
-    return { device: name, driver, arcs: [...this.#arcs], state, recovery, ...(error && { error }) }
+    return { device: name, driver, mock, arcs: [...this.#arcs], state, recovery, ...(error && { error }) }
   }
 
   #record(arcs: readonly Arc[]): void {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import * as v from 'valibot'
 import type { Arc, StateName } from '../../index.ts'
-import { arc, recovery, stateName, type Schema } from './parts.ts'
+import { arc, mock, recovery, stateName, type Schema } from './parts.ts'
 
 export interface CauseOutput {
   /** The name of an errno, ERR_VFIO_…, or ABORT_ERR. */
@@ -16,6 +16,8 @@ export interface CauseOutput {
 /** A device of the command other than the one that failed. */
 export interface OtherDeviceOutput {
   device: string
+  /** It is simulated. */
+  mock?: true | undefined
   arcs: Arc[]
   state?: StateName | undefined
   recovery: 'none' | 'reset'
@@ -24,6 +26,8 @@ export interface OtherDeviceOutput {
 
 export interface ErrorOutput extends CauseOutput {
   device?: string | undefined
+  /** It is simulated. */
+  mock?: true | undefined
   /** Everything that the command did to the device, the recovery included. */
   arcs: Arc[]
   failedArc?: { from: StateName; to: StateName } | undefined
@@ -58,6 +62,7 @@ export const cause: Schema<CauseOutput> = v.strictObject(causeEntries)
 
 const other: Schema<OtherDeviceOutput> = v.strictObject({
   device: v.string(),
+  mock,
   arcs: v.array(arc),
   state: v.optional(stateName),
   recovery,
@@ -70,6 +75,7 @@ export const failure: Schema<FailureOutput> = v.strictObject({
   error: v.strictObject({
     ...causeEntries,
     device: v.optional(v.string()),
+    mock,
     arcs: v.array(arc),
     failedArc: v.optional(v.strictObject({ from: stateName, to: stateName })),
     state: v.optional(stateName),

@@ -6,7 +6,7 @@ export { fsm, type FlagsOutput, type FsmOutput, type NextStates } from './fsm.ts
 export { hostDevice, list, type HostDeviceOutput, type ListOutput } from './list.ts'
 export { keeping, load, type KeepingOutput, type LoadOutput } from './load.ts'
 export { move, type MoveOutput, type SideOutput } from './move.ts'
-export { arc, bytes, device, recovery, stateName, type DeviceOutput, type Schema } from './parts.ts'
+export { arc, bytes, device, mock, recovery, stateName, type DeviceOutput, type Schema } from './parts.ts'
 export { reset, type ResetOutput } from './reset.ts'
 export { save, type SaveOutput } from './save.ts'
 export { show, type ShowOutput } from './show.ts'

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import * as v from 'valibot'
-import type { Schema } from './parts.ts'
+import { mock, type Schema } from './parts.ts'
 
 /** A device as sysfs and debugfs tell of it. What does not apply, or is not known, is absent. */
 export interface HostDeviceOutput {
   name: string
   kind: 'pci' | 'mdev'
-  sysfsPath: string
+  /** It is simulated, and is in no sysfs. */
+  mock?: true | undefined
+  sysfsPath?: string | undefined
   driver?: string | undefined
   /** The driver has registered it with VFIO. */
   vfio: boolean
@@ -30,7 +32,8 @@ export interface HostDeviceOutput {
 export const hostDevice: Schema<HostDeviceOutput> = v.strictObject({
   name: v.string(),
   kind: v.picklist(['pci', 'mdev']),
-  sysfsPath: v.string(),
+  mock,
+  sysfsPath: v.optional(v.string()),
   driver: v.optional(v.string()),
   vfio: v.boolean(),
   iommuGroup: v.optional(v.pipe(v.number(), v.integer())),

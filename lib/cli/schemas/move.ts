@@ -3,7 +3,7 @@ import * as v from 'valibot'
 import type { Arc, StateName } from '../../index.ts'
 import { cause, type CauseOutput } from './failure.ts'
 import { keeping, type KeepingOutput } from './load.ts'
-import { arc, bytes, device, stateName, type DeviceOutput, type Schema } from './parts.ts'
+import { arc, bytes, device, mock, stateName, type DeviceOutput, type Schema } from './parts.ts'
 
 export interface SideOutput {
   device: DeviceOutput
@@ -18,6 +18,8 @@ export interface MoveOutput {
   command: 'move'
   source: SideOutput
   destination: SideOutput
+  /** One of the two is simulated, or both are. */
+  mock?: true | undefined
   bytes: number
   /** Of those, bytes that were moved before the source was stopped. */
   precopyBytes: number
@@ -41,6 +43,7 @@ export const move: Schema<MoveOutput> = v.strictObject({
   command: v.literal('move'),
   source: side,
   destination: side,
+  mock,
   bytes,
   precopyBytes: bytes,
   rounds: v.pipe(v.number(), v.integer(), v.minValue(0)),

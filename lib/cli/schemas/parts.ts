@@ -19,12 +19,17 @@ export const bytes: Schema<number> = v.pipe(v.number(), v.safeInteger(), v.minVa
 
 export const recovery: Schema<'none' | 'reset'> = v.picklist(['none', 'reset'])
 
+/** There for what is simulated: its numbers say nothing of hardware. */
+export const mock: Schema<true | undefined> = v.optional(v.literal(true))
+
 /** A device that was opened, as the results name it. */
 export interface DeviceOutput {
   name: string
   driver?: string | undefined
   origin: 'opened' | 'lent'
   via: 'cdev' | 'group' | 'fd' | 'backend'
+  /** It is simulated. */
+  mock?: true | undefined
 }
 
 export const device: Schema<DeviceOutput> = v.strictObject({
@@ -32,4 +37,5 @@ export const device: Schema<DeviceOutput> = v.strictObject({
   driver: v.optional(v.string()),
   origin: v.picklist(['opened', 'lent']),
   via: v.picklist(['cdev', 'group', 'fd', 'backend']),
+  mock,
 })

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 import * as v from 'valibot'
 import type { StateName } from '../../index.ts'
-import { stateName, type Schema } from './parts.ts'
+import { mock, stateName, type Schema } from './parts.ts'
 
 export interface StateOutput {
   schema: 1
   command: 'state'
   device: string
   state: StateName
-  /** Who told: the kernel's debugfs, or the fd that was lent. */
-  source: 'debugfs' | 'fd'
+  /** Who told: the kernel's debugfs, the fd that was lent, or a mock. */
+  source: 'debugfs' | 'fd' | 'mock'
+  mock?: true | undefined
 }
 
 export const state: Schema<StateOutput> = v.strictObject({
@@ -17,5 +18,6 @@ export const state: Schema<StateOutput> = v.strictObject({
   command: v.literal('state'),
   device: v.string(),
   state: stateName,
-  source: v.picklist(['debugfs', 'fd']),
+  source: v.picklist(['debugfs', 'fd', 'mock']),
+  mock,
 })

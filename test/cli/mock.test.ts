@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { drive } from '#lib/cli/schemas/drive.js'
+import { failure } from '#lib/cli/schemas/failure.js'
+import { load } from '#lib/cli/schemas/load.js'
+import { move } from '#lib/cli/schemas/move.js'
+import { reset } from '#lib/cli/schemas/reset.js'
+import { save } from '#lib/cli/schemas/save.js'
+import { show } from '#lib/cli/schemas/show.js'
+import { state } from '#lib/cli/schemas/state.js'
+import * as v from 'valibot'
+import { failureOf, inProcess, jsonOf } from './command.js'
+
+describe('the command with a mock', function () {
+  this.timeout(20_000)
+  const directory = mkdtempSync(join(tmpdir(), 'vfio-migrate-mock-'))
+  after(() => rmSync(directory, { recursive: true }))
+
+  describe('says mock: true in the JSON of', () => {
+    it('show, with what the name would make', async () => {
+      const { device } = await jsonOf(['show', 'mock:flavour=qat'], show)
+      assert.deepEqual([device.mock, device.driver, device.kind], [true, 'qat_vfio_pci', 'pci'])
+      assert.deepEqual([device.migratable, device.features], [true, ['stop-copy', 'p2p', 'pre-copy']])
+      assert.equal(device.sysfsPath, undefined)
+    })
+
+    it('state', async () => {
+      const told = await jsonOf(['state', 'mock:name=a'], state)
+      assert.deepEqual([told.mock, told.source, told.device, told.state], [true, 'mock', 'a', 'RUNNING'])
+    })
+
+    it('drive', async () => {
+      const { device, steps } = await jsonOf(['drive', 'mock:', 'PRE_COPY,STOP_COPY,RUNNING'], drive)
+      assert.deepEqual([device.mock, device.via, device.origin], [true, 'backend', 'opened'])
+      assert.ok(steps.some(({ bytesRead = 0 }) => bytesRead >= 1024 ** 2))
+    })
+
+    it('save and load, by way of a file', async () => {
+      const file = join(directory, 'state')
+      const saved = await jsonOf(['save', 'mock:size=64KiB,seed=5', '--raw', '-o', file], save)
+      assert.equal(saved.device.mock, true)
+      const loaded = await jsonOf(['load', 'mock:size=64KiB', '--raw', '-i', file, '--release'], load)
+      assert.deepEqual([loaded.device.mock, loaded.state, loaded.bytes], [true, 'RUNNING', saved.bytes])
+    })
+
+    it('move, for the whole and for both sides', async () => {
+      const { source, destination, ...moved } = await jsonOf(['move', 'mock:', 'mock:', '--release'], move)
+      assert.deepEqual([moved.mock, source.device.mock, destination.device.mock], [true, true, true])
+      assert.deepEqual([source.state, destination.state], ['STOP', 'RUNNING'])
+    })
+
+    it('reset', async () => {
+      const { device, before, state } = await jsonOf(['reset', 'mock:', '--yes'], reset)
+      assert.deepEqual([device.mock, before, state], [true, 'RUNNING', 'RUNNING'])
+    })
+
+    it('a failure, for both sides', async () => {
+      const words = ['move', 'mock:', 'mock:fault=LOAD:1:EIO', '--release', '--json']
+      const { exit, stdout } = await inProcess(words)
+      const { error } = v.parse(failure, JSON.parse(stdout))
+      assert.deepEqual([exit, error.mock, error.others?.[0]?.mock], [1, true, true])
+    })
+  })
+
+  describe('says to a person that it is a mock', () => {
+    it('when it opens one', async () => {
+      const { stderr } = await inProcess(['drive', 'mock:name=a', 'STOP,RUNNING'])
+      assert.match(stderr, /^'mock:name=a' is a mock of mlx5_vfio_pci: what it shows is simulated\.$/m)
+    })
+
+    it('when it has moved one', async () => {
+      const { stderr } = await inProcess(['move', 'mock:name=a', 'mock:name=b', '--release'])
+      assert.match(stderr, /^source +a, a mock of mlx5_vfio_pci, in STOP$/m)
+      assert.match(stderr, /^'mock:name=b' is let go of.*: a mock ends with this command\.$/m)
+    })
+
+    it('when it shows one, with the evidence for its manners', async () => {
+      const { stdout } = await inProcess(['show', 'mock:size=64MiB,dirty=20MiB/s,workingSet=4MiB'])
+      assert.match(stdout, /^kind +pci, simulated$/m)
+      assert.match(stdout, /^manners +mlx5: confirmed by the driver itself$/m)
+      assert.match(stdout, /^workload +20\.0 MiB a second into 4\.0 MiB$/m)
+      assert.match(
+        (await inProcess(['show', 'mock:flavour=pds'])).stdout,
+        /^manners +pds: from its source, not run$/m,
+      )
+    })
+  })
+
+  it('takes two equal names for two devices', async () => {
+    const { exit, stderr } = await inProcess([
+      'move',
+      'mock:name=a,seed=1',
+      'mock:name=a,seed=1',
+      '--release',
+    ])
+    assert.equal(exit, 0, stderr)
+  })
+
+  it('lets a mock say that it is lent', async () => {
+    const { device, state: left } = await jsonOf(['drive', 'mock:origin=lent', 'STOP'], drive)
+    assert.deepEqual([device.origin, left], ['lent', 'STOP'])
+  })
+
+  it('explains why a mock does not migrate', async () => {
+    const { code, message } = await failureOf(['state', 'mock:capabilities.stopCopy=false'], 3)
+    assert.equal(code, 'ERR_VFIO_NOT_MIGRATABLE')
+    assert.match(message, /a mock of mlx5_vfio_pci that was made without/)
+    assert.equal((await jsonOf(['show', 'mock:flavour=virtio,kernel=6.12'], show)).device.migratable, false)
+  })
+
+  describe('takes for wrong usage, and touches nothing', () => {
+    const file = join(directory, 'never')
+    const cases: [title: string, words: string[], message: RegExp][] = [
+      ['an option that there is not', ['show', 'mock:sise=1'], /'mock:sise=1': option 'sise' of a mock: there is none/],
+      ['a size that cannot be', ['state', 'mock:size=0'], /'size' of a mock: 0 is not from 1 KiB to 1 GiB/],
+      ['a capability without the one below it', ['drive', 'mock:capabilities.stopCopy=false,capabilities.preCopy=true', 'STOP'], /'capabilities\.preCopy'/],
+      ['a driver that the kernel has not', ['save', 'mock:flavour=xe,kernel=6.12', '--raw', '-o', file], /Linux 6\.12 has no driver xe-vfio-pci/],
+      ['a destination that cannot be', ['move', 'mock:', 'mock:reinit=maybe', '--release'], /'reinit' of a mock: it is neither true nor false/],
+      ['a source that cannot be', ['move', 'mock:64MiB', 'mock:', '--release'], /'64MiB' in 'mock:64MiB' is no option=value/],
+      ['a fault at a point that there is not', ['reset', 'mock:fault=SEVE:1:EIO', '--yes'], /'faults\.0' of a mock: .*no point 'SEVE'/],
+      ['a way into a mock', ['drive', 'mock:', 'STOP', '--via', 'group'], /'mock:' is a mock: --via and --vf-token do not apply/],
+      ['a mock that is handed on', ['move', 'mock:', 'mock:', '--exec', 'true'], /'mock:' is a mock and has no fd to hand on/],
+    ] // prettier-ignore
+    for (const [title, words, message] of cases) {
+      it(title, async () => {
+        const error = await failureOf(words, 2)
+        assert.equal(error.code, 'ERR_VFIO_USAGE')
+        assert.match(error.message, message)
+        assert.ok(!readdirSync(directory).includes('never'))
+      })
+    }
+  })
+})
+
+describe('docs/mock.md', () => {
+  it('shows commands that do what they say', async () => {
+    const text = readFileSync(new URL('../../docs/mock.md', import.meta.url), 'utf8')
+    const lines = [...text.matchAll(/```sh\n([^]*?)```/g)].flatMap(([, block = '']) =>
+      block.trim().split('\n'),
+    )
+    assert.ok(lines.length > 0)
+    for (const line of lines) {
+      const [npx, name, ...words] = line.replace(/ +#.*$/, '').split(' ')
+      assert.deepEqual([npx, name], ['npx', 'vfio-migrate'])
+      const { exit, stderr } = await inProcess(words.map(word => word.replace(/^'(.*)'$/, '$1')))
+      assert.equal(exit, 0, `${line}\n${stderr}`)
+    }
+  })
+})
