@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-// npm run demo: a real migration between two devices of the newest kernel, in a virtual machine. Arguments go to it.
-import { join } from 'node:path'
-import { bundle } from './guest/bundle.mjs'
-import { guestEnvironment } from './guest/environment.mjs'
-import { ROOT, setup } from './setup.mjs'
-import { main, say } from './steps.mjs'
-import { runInGuest } from './vm/guest.mjs'
-import { ensureKernel, guestPackages } from './vm/kernel.mjs'
+// npm run demo: a migration to look at. Between two simulated devices, at once; or, in a virtual machine with the newest
+// kernel, between two devices of a driver of its own.
+import { readArguments, USAGE_ERROR } from './arguments.mjs'
+import { main, StepError } from './steps.mjs'
+
+const USAGE = `Usage: npm run demo [-- --kernel | --mlx5]
+  without       two simulated devices in this process: no kernel, no hardware, a few seconds
+  --kernel      two devices of the kernel's sample driver mtty, in a virtual machine
+  --mlx5        two functions of the kernel's own mlx5 driver on simulated firmware, in a virtual machine
+  --help        this`
 
 await main(async () => {
-  await setup(guestPackages(['newest']))
-  const kernel = await ensureKernel('newest')
-  const program = await bundle({ entry: join(ROOT, 'dist-test/kernel/demo.js') }, 'demo.mjs')
-  const result = await runInGuest({
-    kernel,
-    command: [process.execPath, '--enable-source-maps', program, ...process.argv.slice(2)],
-    env: await guestEnvironment(kernel),
-    vfs: 2,
-    timeoutSeconds: 300,
+  const { values } = readArguments(USAGE, {
+    options: { kernel: { type: 'boolean' }, mlx5: { type: 'boolean' }, help: { type: 'boolean' } },
   })
-  if (result.ending !== 'exited')
-    say(`The virtual machine ${result.ending}; its console: ${result.consoleLog}`)
-  for (const line of result.warnings) say(`kernel: ${line}`)
-  return result.status
+  const { kernel, mlx5, help } = values
+  if (help) {
+    console.log(USAGE)
+    return 0
+  }
+  if (kernel && mlx5)
+    throw new StepError(`--kernel and --mlx5 are two demonstrations: take one\n${USAGE}`, USAGE_ERROR)
+  if (!kernel && !mlx5) return await (await import('./demo/mock.mjs')).demonstrate()
+  return await (await import('./demo/guest.mjs')).demonstrateInGuest(kernel ? 'demo' : 'demo_mlx5')
 })

@@ -15,6 +15,8 @@ const INSTALLED = at('node_modules/.package-lock.json')
 const ADDON = at('build/Release/vfio_migrate.node')
 /** Not tsc's own .tsbuildinfo, which it writes in spite of errors. */
 const COMPILED = at('dist-test/.compiled')
+/** Outside of dist, which is packed. */
+const LIBRARY_COMPILED = at('node_modules/.library-compiled')
 
 /** What node-gyp runs, and the Debian package that has it. @type {[string, string][]} */
 const COMPILERS = [
@@ -51,15 +53,28 @@ async function buildAddon() {
   await stamped(ADDON, () => step('compile the addon', () => run(command, { cwd: ROOT, log })))
 }
 
+const SETTINGS = ['tsconfig.json', 'tsconfig.base.json', 'package.json'].map(path => at(path))
+
 async function compileTypeScript() {
-  const inputs = ['lib', 'test', 'tsconfig.json', 'tsconfig.base.json', 'package.json'].map(path => at(path))
+  const inputs = [at('lib'), at('test'), ...SETTINGS]
   if (existsSync(at('dist')) && !isStale(COMPILED, inputs)) return
-  removeOrphans(at('dist'), at('lib'))
   removeOrphans(at('dist-test'), at('test'))
+  await compile('compile TypeScript', ['tsconfig.json', 'test/tsconfig.json'], COMPILED)
+}
+
+async function compileLibrary() {
+  const inputs = [at('lib'), ...SETTINGS]
+  const isFresh = [COMPILED, LIBRARY_COMPILED].some(stamp => !isStale(stamp, inputs))
+  if (existsSync(at('dist')) && isFresh) return
+  await compile('compile the library', ['tsconfig.json'], LIBRARY_COMPILED)
+}
+
+/** @param {string} title @param {string[]} projects @param {string} stamp */
+async function compile(title, projects, stamp) {
+  removeOrphans(at('dist'), at('lib'))
   const tsc = at('node_modules/typescript/bin/tsc')
-  const projects = ['tsconfig.json', 'test/tsconfig.json'].map(path => at(path))
-  const command = [process.execPath, tsc, '-b', ...projects]
-  await stamped(COMPILED, () => step('compile TypeScript', () => run(command, { cwd: ROOT })))
+  const command = [process.execPath, tsc, '-b', ...projects.map(path => at(path))]
+  await stamped(stamp, () => step(title, () => run(command, { cwd: ROOT })))
 }
 
 /**
@@ -96,6 +111,15 @@ export function setup(packages = []) {
     await installPackages()
     await buildAddon()
     await compileTypeScript()
+  })
+}
+
+/** What moving a simulated device takes: neither the addon nor what tests it. @returns {Promise<void>} */
+export function setupLibrary() {
+  return withLock(ROOT, async () => {
+    requireWritable()
+    await installPackages()
+    await compileLibrary()
   })
 }
 

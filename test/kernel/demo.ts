@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { release } from 'node:os'
-import { migrate, openDevice, type Arc, type Device, type MigrationProgress } from 'vfio-migrate'
+import { migrate, openDevice, type Device } from 'vfio-migrate'
+import { printArcs } from './demo_lines.js'
 import { createMtty } from './mtty.js'
 
 /** Registers of a 16550A that hold what is written to them, and what the demonstration writes. */
@@ -30,15 +31,6 @@ async function readRegisters(device: Device): Promise<number[]> {
   return bytes
 }
 
-function printProgress(progress: MigrationProgress): void {
-  if (!('side' in progress)) return
-  for (const { from, to, ms } of progress.arcs) printArc(progress.side, { from, to, ms })
-}
-
-function printArc(side: string, { from, to, ms }: Arc): void {
-  console.log(`  ${side.padEnd(11)}  ${`${from} -> ${to}`.padEnd(28)}  ${ms.toFixed(3).padStart(8)} ms`)
-}
-
 console.log(`Linux ${release()}, two devices of the kernel's own sample driver mtty (a serial port each).`)
 await using sourceMdev = await createMtty('mtty-1')
 await using destinationMdev = await createMtty('mtty-1')
@@ -55,7 +47,7 @@ console.log(`\n  registers    ${registers.map(({ name }) => name).join(' ')}`)
 console.log(`  source       ${hex(before)}`)
 console.log(`  destination  ${hex(await readRegisters(destination))}\n`)
 
-const report = await migrate({ from: source, to: destination, onProgress: printProgress })
+const report = await migrate({ from: source, to: destination, onProgress: printArcs })
 const after = await readRegisters(destination)
 const equal = hex(after) === hex(before)
 

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// A migration of simulated devices, as it goes: a line for each arc and each image; on a terminal a bar while one takes its time.
+/** @typedef {import('../../dist/mock/index.js').RecordedEvent} RecordedEvent */
+/** @typedef {{ side: string, events: () => readonly RecordedEvent[], bytesPerSecond: number }} Watched */
+/** @typedef {{ side: string, what: string, began: number, expectedMs: number }} Transfer */
+
+const barWidth = 30
+const clearLine = '\r\u001b[K'
+
+/** @param {string} side @param {string} what @param {string} rest */
+const row = (side, what, rest) => `  ${side.padEnd(11)}  ${what.padEnd(28)}  ${rest}`
+
+/** @param {number} ms */
+const msText = ms => `${ms.toFixed(1).padStart(7)} ms`
+
+/** @param {number} bytes */
+export const mebibytes = bytes => `${(bytes / 1024 ** 2).toFixed(1)} MiB`
+
+/** What is looked at often enough to seem to move. */
+const frameMs = 40
+
+export class Timeline {
+  /** @type {Transfer | undefined} */
+  #transfer
+  #rounds = 0
+  #watched
+  #now
+  #output
+  #timer
+
+  /** @param {Watched[]} watched @param {{ now: () => number, output: NodeJS.WriteStream }} how */
+  constructor(watched, { now, output }) {
+    this.#watched = watched.map(one => ({ ...one, seen: one.events().length }))
+    this.#now = now
+    this.#output = output
+    this.#timer = setInterval(() => this.#look(), frameMs)
+  }
+
+  /** @param {import('../../dist/index.js').MigrationProgress} progress */
+  onProgress(progress) {
+    if (!('side' in progress)) return
+    this.#look()
+    for (const { from, to, ms } of progress.arcs) this.#line(progress.side, `${from} -> ${to}`, msText(ms))
+  }
+
+  stop() {
+    clearInterval(this.#timer)
+    this.#look()
+  }
+
+  #look() {
+    const news = this.#watched.flatMap(one => {
+      const events = one.events().slice(one.seen)
+      one.seen += events.length
+      return events.map(event => ({ one, event }))
+    })
+    for (const { one, event } of news.sort((a, b) => a.event.at - b.event.at)) this.#take(one, event)
+    if (this.#output.isTTY && this.#transfer) this.#output.write(clearLine + this.#bar(this.#transfer))
+  }
+
+  /** @param {Watched} one @param {RecordedEvent} event */
+  #take({ side, bytesPerSecond }, event) {
+    if (!('command' in event) || !['SAVE', 'LOAD'].includes(event.command)) return
+    if (event.kind === 'command') {
+      const bytes = Number(event.args.bytes ?? event.args.room)
+      const what = event.command === 'SAVE' ? this.#image(event.args) : `load ${mebibytes(bytes)}`
+      this.#transfer = { side, what, began: event.at, expectedMs: (bytes / bytesPerSecond) * 1000 }
+    } else if (this.#transfer) {
+      const { what, began } = this.#transfer
+      this.#transfer = undefined
+      this.#line(side, what, msText(event.at - began))
+    }
+  }
+
+  /** @param {Readonly<Record<string, unknown>>} demand */
+  #image({ incremental, track }) {
+    if (!track) return 'save the final image'
+    return incremental ? `save what changed, round ${++this.#rounds}` : 'save the first image'
+  }
+
+  /** @param {Transfer} transfer */
+  #bar({ side, what, began, expectedMs }) {
+    const done = Math.min(1, (this.#now() - began) / expectedMs)
+    const filled = Math.round(done * barWidth)
+    return row(side, what, `${'█'.repeat(filled)}${'░'.repeat(barWidth - filled)}`)
+  }
+
+  /** @param {string} side @param {string} what @param {string} rest */
+  #line(side, what, rest) {
+    this.#output.write(`${this.#output.isTTY ? clearLine : ''}${row(side, what, rest)}\n`)
+  }
+}
