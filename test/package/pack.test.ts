@@ -40,7 +40,10 @@ describe('the packed package', function () {
       files.filter(path => !wanted.test(path)),
       [],
     )
-    for (const path of ['dist/index.js', 'dist/index.d.ts', 'dist/cli/main.js', 'native/sources.txt']) {
+    for (const path of [
+      ...['dist/index.js', 'dist/index.d.ts', 'dist/cli/main.js', 'native/sources.txt'],
+      ...['dist/mock/index.js', 'dist/mock/index.d.ts', 'docs/mock.md'],
+    ]) {
       assert.ok(files.includes(path), path)
     }
   })
@@ -67,6 +70,26 @@ describe('the packed package', function () {
     const index = JSON.stringify(join(packed, 'dist/index.js'))
     assert.equal(run(`import * as m from ${index}; ${print}`, 'module'), 'RUNNING_P2P STOP STOP_COPY\n')
     assert.equal(run(`const m = require(${index}); ${print}`, 'commonjs'), 'RUNNING_P2P STOP STOP_COPY\n')
+  })
+
+  it('has a mock that works without an addon', () => {
+    const code = `
+      import { migrate, openDevice } from 'vfio-migrate'
+      import { MockDevice } from 'vfio-migrate/mock'
+      const [a, b] = [new MockDevice({ size: 4096 }), new MockDevice({ size: 4096 })]
+      const [from, to] = [await openDevice(a), await openDevice(b)]
+      const report = await migrate({ from, to })
+      console.log(report.mock, a.digest() === b.digest())`
+    const inside = execFileSync(process.execPath, ['--input-type=module', '-e', code], {
+      cwd: packed,
+      encoding: 'utf8',
+    })
+    assert.equal(inside, 'true true\n')
+    const required = `console.log(typeof require('vfio-migrate/mock').MockDevice)`
+    assert.equal(
+      execFileSync(process.execPath, ['-e', required], { cwd: packed, encoding: 'utf8' }),
+      'function\n',
+    )
   })
 
   it('says how to have an addon when there is none', () => {
