@@ -118,6 +118,16 @@ export class MockDevice {
     return this.#faults.unused
   }
 
+  /** How many calls and commands faults hold now. */
+  get held(): number {
+    return this.#faults.held
+  }
+
+  /** Resolves when a fault holds something. */
+  async untilHeld(): Promise<void> {
+    await this.#faults.untilHeld()
+  }
+
   /** Lets go what faults hold. */
   releaseHeld(): void {
     this.#clock.touch()
@@ -133,6 +143,11 @@ export class MockDevice {
     if (!workload.isRunning)
       throw new Error(`'${this.name}' does not run: it is closed, or its initiator is suspended`)
     workload.step(steps)
+  }
+
+  /** It writes to the I/O page at `iova` by DMA. */
+  writeByDma(iova: bigint): void {
+    this.#core.firmware.onDma?.(iova)
   }
 
   /**

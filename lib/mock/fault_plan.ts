@@ -11,7 +11,9 @@ interface Armed {
 export class FaultPlan {
   #armed: Armed[] = []
   readonly #released = new WaitQueue()
+  readonly #reached = new WaitQueue()
   #releases = 0
+  #held = 0
 
   add(fault: Fault): void {
     this.#armed.push({ fault, left: fault.nth ?? 1 })
@@ -35,7 +37,20 @@ export class FaultPlan {
   async hold(fault: Fault | undefined): Promise<void> {
     if (fault?.hold !== true) return
     const releases = this.#releases
+    this.#held++
+    this.#reached.wake()
     await until(this.#released, () => this.#releases > releases || undefined)
+    this.#held--
+  }
+
+  /** How many calls and commands are held now. */
+  get held(): number {
+    return this.#held
+  }
+
+  /** Resolves when something is held. */
+  async untilHeld(): Promise<void> {
+    await until(this.#reached, () => this.#held > 0 || undefined)
   }
 
   /** Lets go everything that is held now. */

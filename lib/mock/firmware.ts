@@ -8,8 +8,8 @@ import type { SavedImage } from './image.ts'
 import { Loader } from './loader.ts'
 import type { CommandName } from './option_schema.ts'
 import type { ResolvedOptions } from './options.ts'
-import { Saver, type Demand } from './saver.ts'
-import { DeviceState, pageBytes } from './state.ts'
+import { Saver, type Demand, type Made } from './saver.ts'
+import { DeviceState, pageBytes, type Stretch } from './state.ts'
 import { status, statusErrno } from './status.ts'
 import { Workload } from './workload.ts'
 
@@ -52,10 +52,21 @@ const commandsOf = {
 } as const
 
 type Half = 'initiator' | 'responder'
+type SavePoint = 'SAVE' | 'SAVE_CLEANUP'
+
+/** A command that has begun. */
+interface Execution {
+  readonly command: CommandName
+  readonly fault: Fault | undefined
+  /** How many resets there were before it. */
+  readonly resets: number
+}
+
+const nothingMade: Made = { status: status.OK, next: 0 }
 
 /**
  * The function behind a driver: its state, its workload, and the commands that a driver gives it. See
- * docs/firmware-model.md, which this is; a command that a reset overtakes ends well and does nothing.
+ * docs/firmware-model.md, which this is.
  */
 export class Firmware {
   readonly state: DeviceState
@@ -86,8 +97,10 @@ export class Firmware {
   }
 
   /** Told of the pages that the function writes: it writes the I/O page of the same number too. */
-  onWrite:
-    ((pages: { readonly first: number; readonly count: number }, workingSet: number) => void) | undefined
+  onWrite: ((pages: Stretch, workingSet: number) => void) | undefined
+
+  /** Told of an I/O page that the function writes beside that. */
+  onDma: ((iova: bigint) => void) | undefined
 
   get isSuspended(): boolean {
     return this.#suspended.initiator && this.#suspended.responder
@@ -116,19 +129,22 @@ export class Firmware {
   }
 
   async suspend(half: Half): Promise<Result> {
-    return await this.#execute(commandsOf.suspend[half], {}, 0, () => this.#setSuspended(half, true))
+    return await this.#execute(commandsOf.suspend[half], {}, () => this.#setSuspended(half, true))
   }
 
   async resume(half: Half): Promise<Result> {
-    return await this.#execute(commandsOf.resume[half], {}, 0, () => {
-      if (half === 'responder' && !this.#loader.finish()) return status.BAD_RESOURCE_STATE
+    return await this.#execute(commandsOf.resume[half], {}, () => {
+      if (half === 'responder') {
+        if (!this.#loader.finish()) return status.BAD_SYSTEM_STATE
+        this.#saver.forgetChunks()
+      }
       return this.#setSuspended(half, false)
     })
   }
 
   async query(incremental: boolean): Promise<Sizes> {
     let sizes = { bytes: 0, total: 0, reinit: false }
-    const result = await this.#execute('QUERY', { incremental }, 0, () => {
+    const result = await this.#execute('QUERY', { incremental }, () => {
       this.workload.sync()
       sizes = this.#saver.query(incremental, this.#suspended.responder)
       return status.OK
@@ -137,42 +153,69 @@ export class Firmware {
   }
 
   /** An image of the pages as they are now, when the command begins; the promise is of its end. */
-  async save(demand: Demand, points: readonly ('SAVE' | 'SAVE_CLEANUP')[] = ['SAVE']): Promise<Saved> {
-    this.workload.sync()
-    const made = this.#saver.save(demand, this.#suspended)
+  async save(demand: Demand, points: readonly SavePoint[] = ['SAVE']): Promise<Saved> {
+    const execution = this.#begin('SAVE', { ...demand }, points)
+    const { fault } = execution
+    const isToFail = fault?.errno !== undefined || fault?.status !== undefined
+    const made = isToFail ? nothingMade : this.#make(demand)
     const ms = (made.image?.length ?? 0) / (this.#parts.options.bandwidth.save / 1000)
-    const result = await this.#execute('SAVE', { ...demand }, ms, () => made.status, points)
-    const { image, next } = made
-    return { ...result, ...(result.errno === 0 && image && { image }), next: result.errno === 0 ? next : 0 }
+    const result = await this.#end(execution, ms, () => made.status)
+    return result.errno === 0 ? { ...result, ...made, status: result.status } : { ...result, next: 0 }
+  }
+
+  #make(demand: Demand): Made {
+    this.workload.sync()
+    return this.#saver.save(demand, this.#suspended)
   }
 
   /** Takes the image that begins at `words`, of `length` bytes. */
   async load(words: Uint32Array, length: number): Promise<Result> {
     const ms = length / (this.#parts.options.bandwidth.load / 1000)
-    const result = await this.#execute('LOAD', { bytes: length }, ms, () =>
-      this.#loader.load(words, length, this.isSuspended),
-    )
-    if (result.errno !== 0) this.#loader.spoil()
+    const execution = this.#begin('LOAD', { bytes: length })
+    const result = await this.#end(execution, ms, () => {
+      const answer = this.#loader.load(words, length, this.isSuspended)
+      if (answer === status.OK) this.#saver.reset()
+      return answer
+    })
+    if (result.errno !== 0 && !this.#isOvertaken(execution)) this.#loader.spoil()
     return result
   }
 
   async #execute(
     command: CommandName,
     args: Readonly<Record<string, unknown>>,
-    ms: number,
     effect: () => number,
-    points: readonly ('SAVE' | 'SAVE_CLEANUP' | CommandName)[] = [command],
   ): Promise<Result> {
-    const { clock, faults, history, options, onReset } = this.#parts
+    return await this.#end(this.#begin(command, args), 0, effect)
+  }
+
+  #begin(
+    command: CommandName,
+    args: Readonly<Record<string, unknown>>,
+    points: readonly (SavePoint | CommandName)[] = [command],
+  ): Execution {
+    const { faults, history, onReset } = this.#parts
     const resets = this.#resets
     history.record({ kind: 'command', command, args })
-    const fault = points.map(point => (point === 'RESET' ? undefined : faults.take(point))).find(Boolean)
+    const fault = points.map(point => faults.take(point)).find(Boolean)
     if (fault?.reset === true) onReset()
+    return { command, fault, resets }
+  }
+
+  /** Takes its time, and then effect: one that a reset has overtaken has none. */
+  async #end(execution: Execution, ms: number, effect: () => number): Promise<Result> {
+    const { clock, faults, history, options } = this.#parts
+    const { command, fault } = execution
     await sleep(clock, options.latency[command] + ms)
     await faults.hold(fault)
-    const result = failureOf(fault) ?? answered(resets === this.#resets ? effect() : status.OK)
+    const code = (): number => (this.#isOvertaken(execution) ? status.BAD_SYSTEM_STATE : effect())
+    const result = failureOf(fault) ?? answered(code())
     history.record({ kind: 'status', command, ...result })
     return result
+  }
+
+  #isOvertaken({ resets }: Execution): boolean {
+    return resets !== this.#resets
   }
 
   #setSuspended(half: Half, suspended: boolean): number {

@@ -41,12 +41,12 @@ export class Loader {
   load(words: Uint32Array, length: number, isSuspended: boolean): number {
     const image = words.subarray(0, Math.floor(length / 4))
     const header = length % 4 === 0 ? decodeHeader(image) : undefined
-    if (header === undefined || !couldBeLength(header, length)) return status.BAD_PARAMETER
+    if (header === undefined || !makesSense(header, length)) return status.BAD_PARAMETER
     if (header.size !== this.#state.size) return status.BAD_INPUT_LENGTH
     if (!isSuspended) return status.BAD_SYSTEM_STATE
     if (!this.#follows(header)) return status.BAD_RESOURCE_STATE
-    if (header.base === 0n && header.chunk === 0) this.#state.versions.fill(0)
-    if (!this.#takePages(image, header)) return status.BAD_PARAMETER
+    if (!this.#arePages(image, header)) return status.BAD_PARAMETER
+    this.#takePages(image, header)
     this.#state.seed = header.seed
     this.#state.epoch = header.epoch
     this.#state.window = header.window
@@ -66,8 +66,9 @@ export class Loader {
     return base === 0n || (loaded?.id === base && loaded.next === undefined)
   }
 
-  #takePages(image: Uint32Array, header: ImageHeader): boolean {
-    const { versions, size, pages } = this.#state
+  /** Every page is what its version and the seed say, they ascend, and there is nothing behind them. */
+  #arePages(image: Uint32Array, header: ImageHeader): boolean {
+    const { size, pages } = this.#state
     const identity = identityOf(header.seed)
     let at = imageHeaderBytes / 4
     for (let index = 0, before = -1; index < header.pages; index++) {
@@ -75,18 +76,39 @@ export class Loader {
       const count = pageLength(page, size) / 4
       const fits = page > before && page < pages && at + count <= image.length
       if (!fits || !isPage(image, at, count, identity)) return false
-      versions[page] = image[at + 1] ?? 0
       at += count
       before = page
     }
     return at === image.length
   }
+
+  #takePages(image: Uint32Array, { base, chunk, pages }: ImageHeader): void {
+    const { versions } = this.#state
+    if (base === 0n && chunk === 0) versions.fill(0)
+    for (let index = 0; index < pages; index++) {
+      const at = (imageHeaderBytes + index * pageBytes) / 4
+      versions[image[at] ?? 0] = image[at + 1] ?? 0
+    }
+  }
 }
 
-/** All pages are whole, but the last one of a state whose size is no multiple of a page. */
-function couldBeLength({ pages, size, id }: ImageHeader, length: number): boolean {
-  const bytes = length - imageHeaderBytes
-  const short = size % pageBytes
-  const isWhole = bytes === pages * pageBytes
-  return id !== 0n && (isWhole || (short > 0 && pages > 0 && bytes === (pages - 1) * pageBytes + short))
+const kibibyte = 1024
+const gibibyte = kibibyte ** 3
+const knownFlags = imageFlag.incremental | imageFlag.lastChunk | imageFlag.final
+
+/** All that can be said of a header without knowing the device. */
+function makesSense({ pages, size, id, base, flags }: ImageHeader, length: number): boolean {
+  const total = Math.ceil(size / pageBytes)
+  const whole = imageHeaderBytes + pages * pageBytes
+  const short = whole - pageBytes + pageLength(total - 1, size)
+  return (
+    size >= kibibyte &&
+    size <= gibibyte &&
+    size % kibibyte === 0 &&
+    id !== 0n &&
+    (flags & ~knownFlags) === 0 &&
+    ((flags & imageFlag.incremental) !== 0) === (base !== 0n) &&
+    pages <= total &&
+    (length === whole || (pages > 0 && length === short))
+  )
 }

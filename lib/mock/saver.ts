@@ -29,11 +29,14 @@ interface Suspended {
   readonly responder: boolean
 }
 
-/** An image of which chunks are still to come: its pages are those that are left. */
-interface Unfinished {
+interface NewImage {
   readonly id: bigint
   readonly base: bigint
   readonly flags: number
+}
+
+/** An image of which chunks are still to come: its pages are those that are left. */
+interface Unfinished extends NewImage {
   readonly left: PageSet
   chunk: number
 }
@@ -68,13 +71,19 @@ export class Saver {
     this.#begunAnew = false
   }
 
+  /** The rest of an image in chunks will not be asked for. */
+  forgetChunks(): void {
+    this.#unfinished = undefined
+  }
+
   reinit(): void {
     this.#begunAnew = true
     if (this.#isTracking) this.#dirty.fill()
   }
 
   query(incremental: boolean, stopped: boolean): { bytes: number; total: number; reinit: boolean } {
-    const exact = incremental ? this.#increment(stopped) : imageHeaderBytes + this.#state.size
+    const isFull = !incremental || !this.#isTracking
+    const exact = isFull ? imageHeaderBytes + this.#state.size : this.#increment(stopped)
     const total = exact === 0 ? 0 : exact + this.#options.estimateSlack
     const bytes = Math.min(total, this.#options.chunkSize ?? Infinity)
     return { bytes, total, reinit: this.#begunAnew }
@@ -91,17 +100,18 @@ export class Saver {
     if (this.#unfinished && incremental && !track) return this.#nextChunk(this.#unfinished, demand.room)
     this.#unfinished = undefined
     if (incremental && !this.#isTracking) return { status: status.BAD_RESOURCE_STATE, next: 0 }
-    if (!incremental && !track && !suspended.responder) return this.#giveUp(demand.room)
+    const isCleanup = this.#isTracking && !incremental && !track && !suspended.responder
     const base = incremental ? (this.#last ?? 0n) : 0n
     const final = suspended.initiator && suspended.responder
     const flags = (incremental ? imageFlag.incremental : 0) | (final ? imageFlag.final : 0)
     if (!incremental) this.#dirty.fill()
     const image = { id: newId(), base, flags }
+    if (isCleanup) return this.#giveUp(image, demand.room)
     return track ? this.#tracked(image, demand) : this.#untracked(image, demand)
   }
 
   /** One image; what does not fit stays dirty. A full one has to fit, unless there is chunk mode. */
-  #tracked(image: { id: bigint; base: bigint; flags: number }, { incremental, room }: Demand): Made {
+  #tracked(image: NewImage, { incremental, room }: Demand): Made {
     const { chunkSize } = this.#options
     const pages = this.#dirty.take(Math.min(room, chunkSize ?? Infinity))
     if (!incremental && chunkSize === undefined && !this.#dirty.isEmpty) return this.#tooSmall()
@@ -110,7 +120,7 @@ export class Saver {
   }
 
   /** The last one of its session, or the first of its chunks. */
-  #untracked(image: { id: bigint; base: bigint; flags: number }, { incremental, room }: Demand): Made {
+  #untracked(image: NewImage, { incremental, room }: Demand): Made {
     const left = this.#dirty
     if (this.#options.chunkSize === undefined) {
       const pages = left.take(room)
@@ -136,11 +146,12 @@ export class Saver {
     return made
   }
 
-  /** The driver gives pre-copy up: the image is thrown away, and holds nothing. */
-  #giveUp(room: number): Made {
+  /** The driver gives pre-copy up: nobody is to load the image, whose memory was meant for an increment. */
+  #giveUp(image: NewImage, room: number): Made {
+    const pages = this.#dirty.take(Math.min(room, this.#options.chunkSize ?? Infinity))
     this.#endTracking()
-    if (room < imageHeaderBytes) return { status: status.OK, next: 0 }
-    return this.#made({ id: newId(), base: 0n, flags: imageFlag.lastChunk }, 0, new Uint32Array(0), 0)
+    if (room < imageHeaderBytes) return { status: status.BAD_RESOURCE_STATE, next: 0 }
+    return this.#made({ ...image, flags: image.flags | imageFlag.lastChunk }, 0, pages, 0)
   }
 
   #tooSmall(): Made {
@@ -148,12 +159,7 @@ export class Saver {
     return { status: status.LIMIT, next: 0 }
   }
 
-  #made(
-    { id, base, flags }: { id: bigint; base: bigint; flags: number },
-    chunk: number,
-    pages: Uint32Array,
-    next: number,
-  ): Made {
+  #made({ id, base, flags }: NewImage, chunk: number, pages: Uint32Array, next: number): Made {
     const { size, seed, epoch, window, versions } = this.#state
     const header = { size, seed, epoch, id, base, flags, chunk, pages: pages.length, window }
     const taken = pages.map(page => versions[page] ?? 0)

@@ -15,8 +15,10 @@ const bytesOfPage = BigInt(pageBytes)
 export class Mlx5Tracker implements DmaLog {
   readonly #kernel: Kernel
   readonly #isDetached: () => boolean
-  /** By the number of the I/O page. */
+  /** By the number of the I/O page: those that the workload writes. */
   readonly #written: Uint8Array
+  /** Numbers of others. */
+  readonly #others = new Set<bigint>()
   #spans: readonly IovaSpan[] | undefined
   #pageSize = 0
   #isBroken = false
@@ -27,6 +29,9 @@ export class Mlx5Tracker implements DmaLog {
     this.#written = new Uint8Array(Math.ceil(kernel.options.size / pageBytes))
     kernel.firmware.onWrite = (pages, workingSet) => {
       if (this.#spans) this.#mark(pages, workingSet)
+    }
+    kernel.firmware.onDma = iova => {
+      if (this.#isTracked(iova)) this.#others.add(iova / bytesOfPage)
     }
   }
 
@@ -41,6 +46,7 @@ export class Mlx5Tracker implements DmaLog {
     if (answer < 0) return answer
     this.#kernel.firmware.workload.sync()
     this.#written.fill(0)
+    this.#others.clear()
     this.#spans = spans
     this.#isBroken = false
     this.#pageSize = this.#chosen(pageSize)
@@ -74,21 +80,27 @@ export class Mlx5Tracker implements DmaLog {
   /** In pages of the tracker's own size: what was written in one is told, and forgotten, as a whole. */
   #report(from: bigint, end: bigint, dirty: (iova: bigint, length: bigint) => void): void {
     const size = BigInt(this.#pageSize)
-    const last =
-      end > BigInt(this.#written.length) * bytesOfPage
-        ? this.#written.length
-        : Number((end - 1n) / bytesOfPage) + 1
-    const first = Math.min(Number(from / bytesOfPage), last)
-    for (
-      let page = this.#written.indexOf(1, first);
-      page >= 0 && page < last;
-      page = this.#written.indexOf(1, page)
-    ) {
+    const count = BigInt(this.#written.length)
+    const beyond = (end + bytesOfPage - 1n) / bytesOfPage
+    const last = Number(beyond < count ? beyond : count)
+    const first = Number(from / bytesOfPage < count ? from / bytesOfPage : count)
+    for (let page = this.#next(first, last); page >= 0; page = this.#next(page, last)) {
       const iova = BigInt(page) * bytesOfPage
       const begin = iova - (iova % size)
       dirty(begin, size)
       this.#written.fill(0, Number(begin / bytesOfPage), Number((begin + size) / bytesOfPage))
     }
+    for (const page of this.#others) {
+      const iova = page * bytesOfPage
+      if (iova < from || iova >= end) continue
+      dirty(iova - (iova % size), size)
+      this.#others.delete(page)
+    }
+  }
+
+  #next(page: number, last: number): number {
+    const found = this.#written.indexOf(1, page)
+    return found < last ? found : -1
   }
 
   #mark({ first, count }: Stretch, workingSet: number): void {
