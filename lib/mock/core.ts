@@ -57,6 +57,9 @@ export class Core implements Kernel {
     this.driver = makeDriver(this)
   }
 
+  /** Told when the device is opened and nobody else has it open. */
+  onFirstOpen: (() => void) | undefined
+
   get state(): StateName {
     return this.#state
   }
@@ -92,6 +95,7 @@ export class Core implements Kernel {
   open(): void {
     if (this.#opens++ > 0) return
     this.history.record({ kind: 'event', event: 'first open' })
+    this.onFirstOpen?.()
     if (this.driver.keepsState !== true) {
       this.firmware.reset()
       this.#state = 'RUNNING'

@@ -42,6 +42,7 @@ export class MockDevice {
     const parts = { options: this.options, clock: this.#clock, faults: this.#faults, history: this.#history }
     this.#core = new Core({ ...parts, makeDriver })
     this.#regions = this.#core.driver.regions ?? new PciRegions(flavour.driver)
+    this.#core.onFirstOpen = () => this.#regions.renew?.()
     for (const fault of this.options.faults) this.inject(fault)
     if (this.options.origin === 'lent') this.#startLender()
   }

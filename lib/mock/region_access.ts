@@ -3,6 +3,7 @@ import type { DataAnswer, DeviceInfoAnswer, RegionInfoAnswer } from '../backend/
 import { driverManners } from '../kernel/drivers.ts'
 import { errno } from '../kernel/errno.ts'
 import { regionFlag } from '../kernel/feature.ts'
+import { barBytes, ConfigSpace, configBytes, msixVectors } from './config_space.ts'
 import type { Regions } from './drivers/driver.ts'
 
 const maxRegionBytes = 2 ** 24
@@ -30,48 +31,67 @@ export function writeRegion(regions: Regions, offset: number, data: Uint8Array, 
 
 const regionBytes = 2 ** 40
 const configIndex = 7
-const configBytes = 256
 const numRegions = 9
+/** VFIO_DEVICE_FLAGS_RESET and _PCI. */
 const flagsOfPci = 3
+const readWrite = regionFlag.READ | regionFlag.WRITE
 
-/** The regions of a PCI function of `driver` that has config space, and no BAR: index << 40 is where each begins. */
+/**
+ * The regions of a virtual function of `driver`: config space, and a BAR 0 with nothing but the MSI-X table, which vfio-pci
+ * hides. The other BARs and the ROM are empty, VGA is not there. Index << 40 is where each begins.
+ */
 export class PciRegions implements Regions {
-  readonly #config = new Uint8Array(configBytes)
+  readonly #config: ConfigSpace
 
   constructor(driver: string) {
-    const id = driverManners(driver)?.pciIds[0] ?? '0000:0000'
-    const [vendor = 0, device = 0] = id.split(':').map(part => Number.parseInt(part, 16))
-    new Uint16Array(this.#config.buffer).set([vendor, device])
+    this.#config = new ConfigSpace(driverManners(driver)?.pciIds[0] ?? '0000:0000')
+  }
+
+  /** Somebody opens the function. */
+  renew(): void {
+    this.#config.renew()
   }
 
   info(): DeviceInfoAnswer {
     return { result: 0, flags: flagsOfPci, numRegions, numIrqs: 5 }
   }
 
-  /** BARs and the ROM are there and empty; VGA is not. */
   region(index: number): RegionInfoAnswer {
     const offset = index * regionBytes
     if (index > configIndex) return { result: -errno.EINVAL, flags: 0, size: 0, offset: 0 }
-    if (index < configIndex) return { result: 0, flags: 0, size: 0, offset }
-    return { result: 0, flags: regionFlag.READ | regionFlag.WRITE, size: configBytes, offset }
+    const size = sizes[index] ?? 0
+    return { result: 0, flags: size > 0 ? readWrite : 0, size, offset }
   }
 
   read(offset: number, into: Uint8Array): number {
-    return this.#access(offset, into.length, at => into.set(this.#config.subarray(at, at + into.length)))
-  }
-
-  /** Vendor and device cannot be written. */
-  write(offset: number, from: Uint8Array): number {
-    return this.#access(offset, from.length, at => {
-      if (at >= 4) this.#config.set(from, at)
+    return this.#access(offset, into.length, {
+      config: at => this.#config.read(at, into),
+      bar: at => into.fill(at < msixVectors * msixEntryBytes ? 0xff : 0),
     })
   }
 
-  #access(offset: number, length: number, make: (at: number) => void): number {
-    const at = offset - configIndex * regionBytes
-    if (at < 0 || at >= regionBytes) return -errno.EINVAL
-    if (at + length > configBytes) return -errno.EINVAL
-    make(at)
+  write(offset: number, from: Uint8Array): number {
+    return this.#access(offset, from.length, {
+      config: at => this.#config.write(at, from),
+      bar: () => undefined,
+    })
+  }
+
+  #access(
+    offset: number,
+    length: number,
+    { config, bar }: Readonly<Record<'config' | 'bar', (at: number) => void>>,
+  ): number {
+    const index = Math.floor(offset / regionBytes)
+    const at = offset % regionBytes
+    if (at + length > (sizes[index] ?? 0)) return -errno.EINVAL
+    if (index !== configIndex && !this.#config.isMemoryEnabled) return -errno.EIO
+    ;(index === configIndex ? config : bar)(at)
     return 0
   }
 }
+
+const msixEntryBytes = 16
+
+/** By the index of the region. */
+const sizes: Readonly<Record<number, number>> = { 0: barBytes, [configIndex]: configBytes }

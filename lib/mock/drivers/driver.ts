@@ -93,6 +93,8 @@ export interface DmaLog {
 
 /** VFIO_DEVICE_GET_INFO, GET_REGION_INFO, pread(2) and pwrite(2) on the device fd. */
 export interface Regions {
+  /** The function is opened, and nobody else has it open. */
+  renew?(): void
   info(): DeviceInfoAnswer
   region(index: number): RegionInfoAnswer
   /** One access of `into.length` bytes (1, 2, 4 or 8) at the fd's `offset`: 0 or -errno. */
