@@ -31,6 +31,7 @@ export interface MigrateOptions {
  * the source stops. Once the destination runs the migration has happened: should the source not stop then, its report
  * says so.
  *
+ * @throws TypeError for two devices that live by two clocks.
  * @throws VfioError ERR_VFIO_REFUSED for two devices that cannot be a pair, with both as they were.
  * @throws MigrationError that says where both devices are. Unless the destination may have run, the source is back in
  * the state that it was in; the destination is left in RESUMING, which only a reset or its close leaves.
@@ -38,6 +39,7 @@ export interface MigrateOptions {
 export async function migrate(options: MigrateOptions): Promise<MigrationReport> {
   const { from, to, signal } = options
   throwIfAborted(signal)
+  checkClock(from, to)
   checkPair(from, to)
   await checkStates(from, to)
   const migration = new Migration(options)
@@ -50,6 +52,14 @@ export async function migrate(options: MigrateOptions): Promise<MigrationReport>
 
 function refused(text: string): VfioError {
   return new VfioError('ERR_VFIO_REFUSED', text)
+}
+
+/** The times of one report must be times of one clock, and simulated time waits for nobody outside of it. */
+function checkClock(from: Device, to: Device): void {
+  if (from.clock === to.clock) return
+  throw new TypeError(
+    `'${from.name}' and '${to.name}' live by two clocks, and a migration has one: give both mocks the same clock, or none`,
+  )
 }
 
 function checkPair(from: Device, to: Device): void {

@@ -87,13 +87,16 @@ export class ScriptedSession implements SessionCalls {
   }
 }
 
+/** All scripted devices live by one, at which it is always now. */
+const clock = { now: (): number => 0 }
+
 /** A device that follows every SET unless told to fail, and records what it was asked. */
 export class ScriptedDevice implements DeviceBackend {
   readonly name: string
   readonly driver = 'scripted'
   readonly origin: 'opened' | 'lent'
   readonly via = 'backend'
-  readonly clock = { now: (): number => 0 }
+  readonly clock = clock
   readonly log: string[] = []
   readonly sessions: ScriptedSession[] = []
   flags = 7

@@ -165,6 +165,15 @@ describe('migrate()', () => {
     }
   })
 
+  it('throws a TypeError for two devices that live by two clocks, before anything is touched', async () => {
+    const { source, destination, options } = await pair()
+    const { name, driver, origin, via, calls: same } = destination
+    const to = await openDevice({ name, driver, origin, via, clock: { now: () => 0 }, calls: same })
+    source.log.length = destination.log.length = 0
+    await assert.rejects(migrate({ ...options, to }), { name: 'TypeError', message: /two clocks/ })
+    assert.deepEqual([source.log, destination.log], [[], []])
+  })
+
   it('refuses two fds of one device, and puts it back', async () => {
     const one = new ScriptedDevice('fd:7', 'lent')
     const from = await openDevice(one)
