@@ -12,7 +12,10 @@
 const prefixBytes = 8
 
 /** What a peer may make us keep: a frame that announces more is refused before any of it is read. */
-export const frameLimits = { header: 64 * 1024, payload: 16 * 1024 * 1024 } as const
+export const frameLimits: { readonly header: number; readonly payload: number } = {
+  header: 64 * 1024,
+  payload: 16 * 1024 * 1024,
+}
 
 /** A frame as it arrived. Whoever reads the header checks it: it is another process's. */
 export interface Frame {
