@@ -78,13 +78,18 @@ export class BottledFunction {
     this.pf = pf
   }
 
+  /** Writes one file of the function's directory. */
+  async write(name: string, value: string): Promise<void> {
+    await setKnob(this.address, name, value)
+  }
+
   async set(knobs: Knobs): Promise<void> {
     for (const [name, value] of Object.entries(knobs) as [string, object | number | bigint][]) {
       if (typeof value === 'object') {
         for (const [point, number] of Object.entries(value)) {
-          await this.#write(join(name, point), String(number))
+          await this.write(join(name, point), String(number))
         }
-      } else await this.#write(name, String(value))
+      } else await this.write(name, String(value))
     }
   }
 
@@ -108,17 +113,17 @@ export class BottledFunction {
 
   /** So many steps of the workload at once, of a function that runs. */
   async step(steps: number | bigint): Promise<void> {
-    await this.#write('step', String(steps))
+    await this.write('step', String(steps))
   }
 
   /** The firmware begins anew: all pages are to be saved once more. */
   async reinit(): Promise<void> {
-    await this.#write('reinit', '1')
+    await this.write('reinit', '1')
   }
 
   /** Where it is to write its beats, and which vector it then raises. */
   async setWindow(window: { readonly iova: bigint; readonly vector: number } | 'none'): Promise<void> {
-    await this.#write('window', window === 'none' ? window : `${window.iova} ${window.vector}`)
+    await this.write('window', window === 'none' ? window : `${window.iova} ${window.vector}`)
   }
 
   /** Counters by their names: written, not_master, unmapped, masked. */
@@ -171,8 +176,8 @@ export class BottledFunction {
   }
 
   async emptyLogs(): Promise<void> {
-    await this.#write('commands', '')
-    await this.#write('runs', '')
+    await this.write('commands', '\n')
+    await this.write('runs', '\n')
   }
 
   #ownerOf(point: Point): string {
@@ -181,10 +186,6 @@ export class BottledFunction {
 
   async #read(name: string): Promise<string> {
     return (await readFile(file(this.address, name), 'utf8')).trimEnd()
-  }
-
-  async #write(name: string, value: string): Promise<void> {
-    await setKnob(this.address, name, value)
   }
 }
 

@@ -256,6 +256,9 @@ int fw_query(struct fw_vf *vf, const void *in, void *out);
 int fw_load(struct fw_command *command, const void *in);
 void fw_refuse_load(struct fw_command *command);
 
+/* driver.c */
+void fw_wait_for_driver(struct mlx5_async_work *work);
+
 /* flr.c */
 int fw_flr_init(void);
 void fw_flr_exit(void);

@@ -59,6 +59,8 @@ static void fw_save_work(struct work_struct *work)
 	fw_command_end(command, result);
 	/* As mlx5_core says that the reason is in the answer. */
 	save->callback(result > 0 ? -EREMOTEIO : result, save->driver_work);
+	if (result)
+		fw_wait_for_driver(save->driver_work);
 	fw_free_save(save);
 	/* The context is its driver's again from here on. */
 	if (atomic_dec_and_test(&context->num_inflight))
