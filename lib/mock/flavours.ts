@@ -47,8 +47,8 @@ export interface Flavour {
   readonly refusal: ErrnoName | 'LOAD' | 'setup' | 'packet' | 'never'
   /** `'dead'`: every later write answers ENODEV. `'again'`: checked again by each. `'forgotten'`: later writes are taken. */
   readonly afterRefusal: 'dead' | 'again' | 'forgotten' | undefined
-  /** What RESUMING -> STOP answers to a stream that was cut short; 0: it is not noticed. */
-  readonly incomplete: ErrnoName | 0
+  /** What RESUMING -> STOP answers to a stream that was cut short. `'LOAD'`: what that command does; 0: it is not noticed. */
+  readonly incomplete: ErrnoName | 'LOAD' | 0
   /** What /proc/self/fd/N shows of its data_fd, behind `anon_inode:`. */
   readonly inode: string
 }
@@ -65,7 +65,7 @@ const both = (flags: number): Flavour['flags'] => ({ '6.12': flags, '7.2': flags
 
 /*
  * Source: drivers/vfio/pci/{mlx5,virtio,hisilicon,qat,pds,xe} of Linux 6.12 and 7.2, samples/vfio-mdev/mtty.c.
- * hisi_acc: exactly precopyBytes are taken for a whole stream, too. pds: RESUMING -> STOP is a command of the device.
+ * hisi_acc takes exactly precopyBytes for a whole stream, too. xe waits 20 s for the end of its stream.
  */
 const table: readonly Flavour[] = [
   {
@@ -101,14 +101,14 @@ const table: readonly Flavour[] = [
     flags: both(STOP_COPY | P2P), preCopySince: undefined, dmaLogging: 'yes',
     stream: 'opaque', streamBytes: undefined, dataSize: 65_536, precopyBytes: undefined, largestSize: 63 * kibibyte,
     idle: undefined, read: 'never waits', pollable: false,
-    overCapacity: 'short', refusal: 'never', afterRefusal: undefined, incomplete: 'EIO',
+    overCapacity: 'short', refusal: 'never', afterRefusal: undefined, incomplete: 'LOAD',
   },
   {
     name: 'xe', driver: 'xe-vfio-pci', evidence: 'read', inode: 'xe_vfio_mig',
     flags: { '6.12': undefined, '7.2': STOP_COPY | P2P }, preCopySince: undefined, dmaLogging: 'no',
     stream: 'packets', streamBytes: undefined, dataSize: 'computed', precopyBytes: undefined, largestSize: gibibyte,
     idle: undefined, read: 'sleeps', pollable: false,
-    overCapacity: 'by packet', refusal: 'packet', afterRefusal: 'again', incomplete: 'EIO',
+    overCapacity: 'by packet', refusal: 'packet', afterRefusal: 'forgotten', incomplete: 'ETIMEDOUT',
   },
   {
     name: 'mtty', driver: 'mtty', evidence: 'confirmed', inode: 'mtty_mig',

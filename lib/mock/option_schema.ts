@@ -140,6 +140,14 @@ const entries = {
   }),
 }
 
+/** The options, by the names that they have in text as well, and the names of their parts. */
+export const optionNames: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
+  Object.entries(entries).map(([name, entry]) => [
+    name,
+    'entries' in entry ? Object.keys(Object(entry.entries) as object) : [],
+  ]),
+)
+
 const schema = table(
   Object.fromEntries(Object.entries(entries).map(([name, entry]) => [name, v.optional(entry)])),
 )

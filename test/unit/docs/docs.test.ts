@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
 import { vfioErrorCodes } from '#lib/errors.js'
-
-const text = (path: string): string => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8')
+import { blocksOf, projectText as text } from './markdown.js'
 
 describe('docs/errors.md', () => {
   it('explains every code of ours, and none that is not', () => {
@@ -17,6 +15,13 @@ describe('README.md', () => {
     const shown = /```ts\n([^]*?)```/.exec(text('README.md'))?.[1]
     const example = text('test/kernel/examples/move.ts').replace(/^\/\/ SPDX.*\n/, '')
     assert.equal(shown, example)
+  })
+
+  it('shows the example of a mock that is run here', async () => {
+    const [, shown] = blocksOf(text('README.md'), 'ts')
+    const example = text('test/unit/docs/examples/readme_mock.ts').replace(/^\/\/ SPDX.*\n/, '')
+    assert.equal(shown, example)
+    await import('./examples/readme_mock.js')
   })
 
   it('links to files that are there', () => {
