@@ -27,8 +27,7 @@ export async function demonstrate() {
   const source = await openDevice(from)
   const destination = await openDevice(to)
   console.log(`Two simulated ConnectX functions: no hardware, no kernel; every time is an option of the simulation.
-The source has ${mebibytes(common.size)} of state, and a workload that writes ${mebibytes(workload.dirty)} of it a second.
-`)
+The source has ${mebibytes(common.size)} of state, and a workload that writes ${mebibytes(workload.dirty)} of it a second.`)
   tellDigests(from, to)
   const timeline = new Timeline(
     [
