@@ -6,7 +6,10 @@ import { Mlx5Resuming } from './mlx5_resuming.ts'
 import { Mlx5Saving } from './mlx5_saving.ts'
 import { Mlx5Tracker } from './mlx5_tracker.ts'
 
-/** drivers/vfio/pci/mlx5/main.c: mlx5vf_pci_step_device_state_locked(), and what it stands on. */
+/**
+ * drivers/vfio/pci/mlx5/main.c: mlx5vf_pci_step_device_state_locked(), and what it stands on. The driver always has P2P;
+ * where that was taken away, an arc is both halves of what it would have been.
+ */
 class Mlx5 implements Driver {
   readonly log: Mlx5Tracker
   readonly #kernel: Kernel
@@ -43,11 +46,17 @@ class Mlx5 implements Driver {
       case 'RUNNING_P2P->RUNNING':
       case 'PRE_COPY_P2P->PRE_COPY':
         return await this.#resume('initiator')
+      case 'RUNNING->STOP':
+        return (await this.#suspend('initiator')) || (await this.#suspend('responder'))
+      case 'STOP->RUNNING':
+        return (await this.#resume('responder')) || (await this.#resume('initiator'))
       case 'STOP->STOP_COPY':
         return await this.#openSaving(false)
       case 'RUNNING->PRE_COPY':
       case 'RUNNING_P2P->PRE_COPY_P2P':
         return await this.#openSaving(true)
+      case 'PRE_COPY->STOP_COPY':
+        return (await this.#suspend('initiator')) || (await this.#finish())
       case 'PRE_COPY_P2P->STOP_COPY':
         return await this.#finish()
       case 'PRE_COPY->RUNNING':

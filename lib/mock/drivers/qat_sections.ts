@@ -63,6 +63,7 @@ export function partLength(bytes: Buffer): number | undefined {
 
 /** The sections of the part that begins `bytes`; undefined for none that the driver takes. */
 export function decodePart(bytes: Buffer): Sections | undefined {
+  if (bytes.length < preambleBytes) return undefined
   const head = preamble.read(bytes)
   if (head.magic !== magic || head.version > version || head.length > bytes.length) return undefined
   return decodeSections(bytes.subarray(head.length), head.sections)
