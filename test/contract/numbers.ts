@@ -37,6 +37,7 @@ export const feature = {
 export const [GET, SET] = [0x10000, 0x20000]
 
 const errnos = {
+  EPERM: 1,
   EINTR: 4,
   EIO: 5,
   E2BIG: 7,
@@ -49,7 +50,6 @@ const errnos = {
   EINVAL: 22,
   ENOTTY: 25,
   ESPIPE: 29,
-  EPERM: 1,
   ENOMSG: 42,
   ENOLINK: 67,
   EOVERFLOW: 75,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { DeviceCalls } from '#lib/backend/seam.js'
+import type { Errno } from './numbers.ts'
 
 /** Whose manners a device has; 'none' is one that does not migrate. */
 export type Flavour = 'mlx5' | 'virtio' | 'hisi_acc' | 'qat' | 'pds' | 'xe' | 'mtty' | 'none'
@@ -20,7 +21,7 @@ export type Command =
 /** A command that stays where it is until it is released. */
 export interface Held {
   /** Settles when the command is being executed. */
-  readonly reached: Promise<void>
+  reached(): Promise<void>
   release(): Promise<void>
 }
 
@@ -42,8 +43,6 @@ export interface IoctlAnswer {
 export interface RawDataFd {
   /** Where its link in /proc/self/fd leads. */
   readonly link: string
-  /** poll(2) without waiting, for IN, RDNORM, RDHUP and what poll adds by itself: revents. */
-  poll(): Promise<number>
   lseek(): Promise<number>
   pread(): Promise<number>
   pwrite(): Promise<number>
@@ -84,7 +83,7 @@ export interface Controls {
   /** The nth execution of the command from now ends with this firmware status. */
   failStatus(command: Command, status: number, nth?: number): Promise<void>
   /** The nth execution of the command from now ends with this errno, which the firmware has no part in. */
-  failErrno(command: Command, errno: number, nth?: number): Promise<void>
+  failErrno(command: Command, errno: Errno, nth?: number): Promise<void>
   /** The next execution of the command. */
   hold(command: Command): Promise<Held>
   /** The device writes so many pages that no image since the last one has seen. */
@@ -96,12 +95,14 @@ export interface Controls {
   attach(): Promise<void>
   /** A number that stands for the whole state. */
   digest(): Promise<string>
-  /** The device writes to the page at `iova` by DMA. */
-  dma(iova: bigint): Promise<void>
+  /** The device writes by DMA into the pages 0 to `pages` - 1 of its address space. */
+  dma(pages: number): Promise<void>
   /** A second fd of the same device. */
   another(): Promise<SecondFd>
   /** The device once more, after its last fd was closed. */
   reopen(): Promise<DeviceCalls>
+  /** What poll(2) says of the one data_fd: revents, of all that can be asked for. */
+  poll(): Promise<number>
   raw(): RawDataFd
   /** A raw ioctl on the device fd. */
   rawDevice(request: number, bytes?: Uint8Array): Promise<IoctlAnswer>
@@ -130,4 +131,6 @@ export interface Subject {
   readonly controls: ReadonlySet<Control>
   /** A fresh device in RUNNING. */
   open(setup: Setup): Promise<Handle>
+  /** Takes away what its devices stood on. */
+  close?(): Promise<void>
 }

@@ -23,6 +23,9 @@ export function contract(subject: Subject): Run {
       assert.deepEqual(missing, [])
       assert.notEqual(chosen.length, 0)
     })
+    after(async () => {
+      await subject.close?.()
+    })
   })
   return { subject, ran }
 }

@@ -3,15 +3,16 @@ import assert from 'node:assert/strict'
 import { contradictions, counts } from '../contract/evidence.ts'
 import { rules } from '../contract/rules/index.ts'
 import { contract } from '../contract/suite.ts'
+import { bottledMlx5 } from '../contract/subjects/bottle.ts'
 import { mtty } from '../contract/subjects/mtty.ts'
 import { plainFunction } from '../contract/subjects/plain_function.ts'
 import { isAtLeast } from './release.ts'
 
 const kernel = isAtLeast(7, 1) ? '7.2' : '6.12'
-const runs = [mtty(kernel), plainFunction(kernel)].map(contract)
+const runs = [mtty(kernel), bottledMlx5(kernel), plainFunction(kernel)].map(contract)
 
 describe('the evidence that the rules of the contract name', () => {
   it(`is what this kernel has shown: ${counts(rules)}`, () => {
-    assert.deepEqual(contradictions(rules, runs, { kernel, heard: ['core', 'mtty'] }), [])
+    assert.deepEqual(contradictions(rules, runs, { kernel, heard: ['core', 'mtty', 'mlx5'] }), [])
   })
 })

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One raw system call on the inherited fd 3, for what the seam hides. Prints the result or -errno, then the bytes of an
-// ioctl as they are afterwards. Usage: calls OPERATION [ARGUMENT]...
+// One raw system call on the inherited fd 3, for what the seam hides. Prints the result or -errno,
+// then the bytes of an ioctl as they are afterwards. Usage: calls OPERATION [ARGUMENT]...
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>

@@ -99,11 +99,13 @@ export function dataFd(): number {
   return Number(found[0])
 }
 
+/** What poll(2) says of the data_fd. */
+export const pollDataFd = (): Promise<number> => number(dataFd(), 'poll')
+
 /** Raw calls on an fd of this process. */
 export function rawCalls(fd: number): RawDataFd {
   return {
     link: readlinkSync(`/proc/self/fd/${fd}`),
-    poll: () => number(fd, 'poll'),
     lseek: () => number(fd, 'lseek'),
     pread: () => number(fd, 'pread'),
     pwrite: () => number(fd, 'pwrite'),

@@ -40,7 +40,7 @@ export const concurrency: readonly Rule[] = [
       const held = await device.controls.hold('SUSPEND_INITIATOR')
       const order = new Order()
       const setting = order.watch('SET', device.set('RUNNING_P2P'))
-      await held.reached
+      await held.reached()
       const getting = order.watch('GET', getter.state())
       await idle.opportunity()
       order.note('release')
@@ -62,7 +62,7 @@ export const concurrency: readonly Rule[] = [
       const held = await device.controls.hold('SUSPEND_INITIATOR')
       const order = new Order()
       const first = order.watch('first', device.set('STOP'))
-      await held.reached
+      await held.reached()
       const later = order.watch('second', second.answerTo('RUNNING'))
       await idle.opportunity()
       order.note('release')
@@ -85,7 +85,7 @@ export const concurrency: readonly Rule[] = [
       await session.precopyInfo()
       const held = await device.controls.hold('SUSPEND_INITIATOR')
       const setting = device.set('PRE_COPY_P2P')
-      await held.reached
+      await held.reached()
       assert.equal((await readBytes(session, firstRecord + 1000)).length, firstRecord + 1000)
       await held.release()
       assert.equal((await setting).result, 0)
@@ -105,7 +105,7 @@ export const concurrency: readonly Rule[] = [
       const held = await device.controls.hold('LOAD')
       const order = new Order()
       const writing = order.watch('write', write(session, whole))
-      await held.reached
+      await held.reached()
       const getting = order.watch('GET', getter.state())
       await idle.opportunity()
       order.note('release')
@@ -125,7 +125,7 @@ export const concurrency: readonly Rule[] = [
       const idle = await device.another()
       const save = await device.controls.hold('SAVE')
       await device.begin('PRE_COPY')
-      await save.reached
+      await save.reached()
       const order = new Order()
       const setting = order.watch('SET', device.set('PRE_COPY_P2P'))
       await idle.opportunity()
@@ -146,7 +146,7 @@ export const concurrency: readonly Rule[] = [
       const idle = await device.another()
       const save = await device.controls.hold('SAVE')
       await device.begin('STOP_COPY')
-      await save.reached
+      await save.reached()
       const order = new Order()
       const setting = order.watch('SET', device.set('STOP'))
       await idle.opportunity()
@@ -166,7 +166,7 @@ export const concurrency: readonly Rule[] = [
       await using device = await openDevice(subject)
       const save = await device.controls.hold('SAVE')
       const session = await device.begin('STOP_COPY')
-      await save.reached
+      await save.reached()
       assert.equal(await device.state(), 'STOP_COPY')
       await save.release()
       assert.ok((await bytesToEnd(session)) > firstRecord)
@@ -183,7 +183,7 @@ export const concurrency: readonly Rule[] = [
       await using other = await openDevice(subject)
       const held = await device.controls.hold('SUSPEND_INITIATOR')
       const setting = device.set('STOP')
-      await held.reached
+      await held.reached()
       assert.ok((await other.save()).length > 0)
       await held.release()
       assert.equal((await setting).result, 0)

@@ -15,6 +15,7 @@ const mlx5: Evidence = ['mlx5']
 const precopyInfo = 0x3b79
 const raw = { controls: ['raw'] } as const
 const rawPrecopy = { ...raw, flags: flag.PRE_COPY | flag.P2P } as const
+const polled = { controls: ['poll'], flags: flag.PRE_COPY | flag.P2P } as const
 const [IN, OUT, RDNORM, WRNORM, RDHUP] = [0x1, 0x4, 0x40, 0x100, 0x2000]
 /** What poll(2) says of a file without a poll handler. */
 const alwaysReady = IN | OUT | RDNORM | WRNORM
@@ -79,55 +80,89 @@ export const dataFd: readonly Rule[] = [
     },
   },
   {
-    id: 'fd-no-poll-mtty',
-    name: 'epoll refuses the saving fd of mtty with EPERM, and poll calls it ready at once',
-    where,
-    evidence: ['mtty'],
-    needs: { ...rawPrecopy, flavours: ['mtty'] },
-    async run(subject) {
-      await using device = await openDevice(subject)
-      const session = await device.begin('PRE_COPY')
-      const fd = device.controls.raw()
-      assert.equal(said(await fd.epollAdd()), 'EPERM')
-      assert.equal(await fd.poll(), alwaysReady)
-      await drain(session)
-      assert.equal(await fd.poll(), alwaysReady)
-    },
-  },
-  {
-    id: 'fd-no-poll-resuming',
-    name: 'epoll refuses a resuming fd with EPERM, and poll calls it ready at once',
+    id: 'fd-no-epoll',
+    name: 'epoll refuses with EPERM a data_fd that has no poll handler: the saving one of mtty, and every resuming one',
     where,
     evidence: shown,
     needs: raw,
     async run(subject) {
       await using device = await openDevice(subject)
+      const session = await device.begin('STOP_COPY')
+      assert.equal(said(await device.controls.raw().epollAdd()), subject.flavour === 'mlx5' ? 0 : 'EPERM')
+      await session.close()
       await device.begin('RESUMING')
-      const fd = device.controls.raw()
-      assert.equal(said(await fd.epollAdd()), 'EPERM')
-      assert.equal(await fd.poll(), alwaysReady)
+      assert.equal(said(await device.controls.raw().epollAdd()), 'EPERM')
+    },
+  },
+  {
+    id: 'fd-always-ready',
+    name: 'poll calls a saving fd without a poll handler ready at once, whether there is something or not',
+    where,
+    evidence: ['mtty'],
+    needs: { ...polled, flavours: ['mtty', 'virtio', 'qat'] },
+    async run(subject) {
+      await using device = await openDevice(subject)
+      const session = await device.begin('PRE_COPY')
+      assert.equal(await device.controls.poll(), alwaysReady)
+      await drain(session)
+      assert.equal(await device.controls.poll(), alwaysReady)
+    },
+  },
+  {
+    id: 'fd-resuming-ready',
+    name: 'poll calls a resuming fd ready at once',
+    where,
+    evidence: shown,
+    needs: { controls: ['poll'] },
+    async run(subject) {
+      await using device = await openDevice(subject)
+      await device.begin('RESUMING')
+      assert.equal(await device.controls.poll(), alwaysReady)
     },
   },
   {
     id: 'fd-poll-mlx5',
-    name: 'poll of mlx5 says readable while there are bytes and at the end, nothing when idle, and RDHUP when dead',
+    name: 'poll of mlx5 says readable while there are bytes, nothing when idle, and readable at the end',
     where,
     evidence: mlx5,
-    needs: { ...rawPrecopy, flavours: ['mlx5'] },
+    needs: { ...polled, flavours: ['mlx5'] },
     async run(subject) {
       await using device = await openDevice(subject)
       const session = await device.begin('PRE_COPY')
-      const fd = device.controls.raw()
-      assert.equal(said(await fd.epollAdd()), 0)
       await info(session)
-      assert.equal(await fd.poll(), IN | RDNORM)
+      assert.equal(await device.controls.poll(), IN | RDNORM)
       await drain(session)
-      assert.equal(await fd.poll(), 0)
+      assert.equal(await device.controls.poll(), 0)
       await device.go('STOP_COPY')
       await drain(session)
-      assert.equal(await fd.poll(), IN | RDNORM)
+      assert.equal(await device.controls.poll(), IN | RDNORM)
+    },
+  },
+  {
+    id: 'fd-poll-dead',
+    name: 'poll of mlx5 says readable and hung up when the session is over',
+    where,
+    evidence: mlx5,
+    needs: { controls: ['poll', 'raw'], flavours: ['mlx5'] },
+    async run(subject) {
+      await using device = await openDevice(subject)
+      await device.begin('STOP_COPY')
       await device.go('STOP')
-      assert.equal(await fd.poll(), IN | RDNORM | RDHUP)
+      assert.equal(await device.controls.poll(), IN | RDNORM | RDHUP)
+    },
+  },
+  {
+    id: 'fd-poll-failed',
+    name: 'so it does when a SAVE has failed',
+    where,
+    evidence: mlx5,
+    needs: { ...polled, flavours: ['mlx5'], controls: ['poll', 'failStatus', 'image'] },
+    async run(subject) {
+      await using device = await openDevice(subject)
+      await device.controls.failStatus('SAVE', 0x1)
+      const session = await device.begin('PRE_COPY')
+      assert.equal(await info(session), 'ENODEV')
+      assert.equal(await device.controls.poll(), IN | RDNORM | RDHUP)
     },
   },
   {
@@ -135,36 +170,49 @@ export const dataFd: readonly Rule[] = [
     name: 'poll says nothing of dirty pages until somebody has asked for precopy info',
     where,
     evidence: mlx5,
-    needs: { ...rawPrecopy, flavours: ['mlx5'], controls: ['raw', 'dirty', 'image'] },
+    needs: { ...polled, flavours: ['mlx5'], controls: ['poll', 'dirty', 'image'] },
     async run(subject) {
       await using device = await openDevice(subject)
       const session = await device.begin('PRE_COPY')
-      const fd = device.controls.raw()
       await info(session)
       await drain(session)
       await device.controls.dirty(2)
-      assert.equal(await fd.poll(), 0)
+      assert.equal(await device.controls.poll(), 0)
       await info(session)
       await info(session) // is answered when the image is made
-      assert.equal(await fd.poll(), IN | RDNORM)
+      assert.equal(await device.controls.poll(), IN | RDNORM)
     },
   },
   {
     id: 'fd-poll-held',
-    name: 'poll says nothing while the first SAVE runs and record 0 was read',
+    name: 'poll says nothing while a SAVE runs and what was there is read: the first, an increment, the final one',
     where,
     evidence: mlx5,
-    needs: { ...rawPrecopy, flavours: ['mlx5'], controls: ['raw', 'hold', 'image'] },
+    needs: { ...polled, flavours: ['mlx5'], controls: ['poll', 'hold', 'dirty', 'image'] },
     async run(subject) {
       await using device = await openDevice(subject)
-      const save = await device.controls.hold('SAVE')
+      const first = await device.controls.hold('SAVE')
       const session = await device.begin('PRE_COPY')
-      const fd = device.controls.raw()
-      await save.reached
-      assert.equal(await fd.poll(), IN | RDNORM)
+      await first.reached()
+      assert.equal(await device.controls.poll(), IN | RDNORM)
       await session.read(firstRecord, 0)
-      assert.equal(await fd.poll(), 0)
-      await save.release()
+      assert.equal(await device.controls.poll(), 0)
+      await first.release()
+      await info(session)
+      await drain(session)
+      await device.controls.dirty(1)
+      const second = await device.controls.hold('SAVE')
+      await info(session)
+      await second.reached()
+      assert.equal(await device.controls.poll(), 0)
+      await second.release()
+      await info(session)
+      await drain(session)
+      const last = await device.controls.hold('SAVE')
+      await device.go('STOP_COPY')
+      await last.reached()
+      assert.equal(await device.controls.poll(), 0)
+      await last.release()
     },
   },
   ...(['6.12', '7.2'] as const).map((kernel): Rule => ({
@@ -186,7 +234,7 @@ export const dataFd: readonly Rule[] = [
       await device.controls.dirty(1)
       const save = await device.controls.hold('SAVE')
       await info(session)
-      await save.reached
+      await save.reached()
       const read = device.controls.raw().blockingRead(1 << 20)
       await read.reached
       if (kernel === '6.12') assert.equal(said(await read.result), 'ENOMSG')
@@ -205,7 +253,7 @@ export const dataFd: readonly Rule[] = [
       const save = await device.controls.hold('SAVE')
       const session = await device.begin('PRE_COPY')
       await session.read(firstRecord, 0)
-      await save.reached
+      await save.reached()
       const read = device.controls.raw().blockingRead(1 << 20)
       await read.reached
       await save.release()

@@ -168,17 +168,17 @@ export const dmaLogging: readonly Rule[] = [
   },
   {
     id: 'log-reports-once',
-    name: 'a report has one bit a page, the lowest first, and clears what it told',
+    name: 'a report has one bit a page, the lowest first, and clears what it told and nothing else',
     where,
     evidence: 'read only',
-    needs: { logging: true, controls: ['dma'], flavours: ['mlx5', 'pds'] },
+    needs: { logging: true, controls: ['dma'], flavours: ['mlx5'] },
     async run(subject) {
-      await using device = await openDevice(subject)
-      const base = 2n ** 40n
-      await start(device, [[base, 130n * page]])
-      for (const at of [0n, 1n, 63n, 64n, 129n]) await device.controls.dma(base + at * page)
-      assert.deepEqual(await report(device, base, 130n * page), [(1n << 63n) | 3n, 1n, 2n])
-      assert.deepEqual(await report(device, base, 130n * page), [0n, 0n, 0n])
+      await using device = await openDevice(subject, { sizeKiB: 1024 })
+      await start(device, [[0n, 130n * page]])
+      await device.controls.dma(66)
+      assert.deepEqual(await report(device, page, 130n * page - page), [2n ** 64n - 1n, 1n, 0n])
+      assert.deepEqual(await report(device, 0n, 130n * page), [1n, 0n, 0n])
+      assert.deepEqual(await report(device, 0n, 130n * page), [0n, 0n, 0n])
     },
   },
   {

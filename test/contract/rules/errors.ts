@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
 import { drain, info, openDevice, readOnce, write } from '../device.ts'
-import { errnoNumber, flag, type Errno, type State } from '../numbers.ts'
+import { flag, type Errno, type State } from '../numbers.ts'
 import type { Evidence, Needs, Rule } from '../rule.ts'
 import type { Command } from '../subject.ts'
 
@@ -194,7 +194,7 @@ export const errors: readonly Rule[] = [
     needs: { ...needs, controls: ['failErrno', 'image'] },
     async run(subject) {
       await using device = await openDevice(subject)
-      await device.controls.failErrno('SUSPEND_INITIATOR', errnoNumber(name))
+      await device.controls.failErrno('SUSPEND_INITIATOR', name)
       assert.equal(await device.answerTo('STOP'), name)
       assert.equal(await device.state(), 'RUNNING')
     },

@@ -164,7 +164,7 @@ export const idleAndEnd: readonly Rule[] = [
         await using device = await openDevice(subject)
         const save = await device.controls.hold('SAVE')
         const session = await device.begin(state)
-        await save.reached
+        await save.reached()
         const { result, data } = await session.read(1 << 20, 0)
         assert.equal(result, firstRecord, state)
         assert.deepEqual(
@@ -187,7 +187,7 @@ export const idleAndEnd: readonly Rule[] = [
         const save = await device.controls.hold('SAVE')
         const session = await device.begin(state)
         await readBytes(session, firstRecord)
-        await save.reached
+        await save.reached()
         const waiting = readOnce(session)
         await save.release()
         assert.equal(await waiting, recordHeader + fullImage, state)
@@ -207,7 +207,7 @@ export const idleAndEnd: readonly Rule[] = [
       await drain(session)
       const save = await device.controls.hold('SAVE')
       await device.go('STOP_COPY')
-      await save.reached
+      await save.reached()
       const waiting = readOnce(session)
       await save.release()
       assert.equal(await waiting, recordHeader + increment(0))
@@ -228,7 +228,7 @@ export const idleAndEnd: readonly Rule[] = [
       await device.controls.dirty(1)
       const save = await device.controls.hold('SAVE')
       await info(session)
-      await save.reached
+      await save.reached()
       assert.equal(await readOnce(session), 'ENOMSG')
       await save.release()
       await info(session) // waits for the SAVE

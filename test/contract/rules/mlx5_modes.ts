@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { drain, info, openDevice, readBytes, readOnce } from '../device.ts'
 import { flag, said } from '../numbers.ts'
 import type { Evidence, Needs, Rule } from '../rule.ts'
-import { firstRecord, fullImage, parseRecords, recordHeader, shape } from './records.ts'
+import { firstRecord, fullImage, parseRecords, recordHeader } from './records.ts'
 
 const mlx5: Evidence = ['mlx5']
 const both = flag.PRE_COPY | flag.P2P
@@ -36,7 +36,7 @@ const chunkMode: readonly Rule[] = [
   },
   {
     id: 'chunks-precopy-whole',
-    name: 'in chunk mode the initial image is one record still',
+    name: 'in chunk mode what the initial SAVE gives is one record still',
     where: 'chunk mode',
     evidence: mlx5,
     needs: chunks,
@@ -44,10 +44,7 @@ const chunkMode: readonly Rule[] = [
       await using device = await openDevice(subject, inChunks)
       const session = await device.begin('PRE_COPY')
       await info(session)
-      assert.deepEqual(shape(await drain(session)), [
-        [1, 8],
-        [0, fullImage],
-      ])
+      assert.equal(images(await drain(session)).count, 1)
     },
   },
   {

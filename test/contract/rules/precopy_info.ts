@@ -64,6 +64,7 @@ const increments = (
       const session = await drained(device)
       await device.controls.dirty(2)
       assert.deepEqual(await info(session), [0, increment(2) + header])
+      await info(session) // is answered when the image is made
       assert.equal((await readBytes(session, recordHeader + increment(2))).length, recordHeader + increment(2))
       assert.deepEqual(await info(session), [0, 0])
     },
@@ -126,7 +127,7 @@ export const precopyInfo: readonly Rule[] = [
       await using device = await openDevice(subject)
       const save = await device.controls.hold('SAVE')
       const session = await device.begin('PRE_COPY')
-      await save.reached
+      await save.reached()
       const asking = info(session)
       assert.equal((await readBytes(session, firstRecord)).length, firstRecord)
       await save.release()

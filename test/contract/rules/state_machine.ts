@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { type Device, openDevice } from '../device.ts'
 import { flag, said, states, stateNumbers, type State } from '../numbers.ts'
-import type { Evidence, Rule } from '../rule.ts'
+import type { Evidence, Needs, Rule } from '../rule.ts'
 import { printedRow, type Outcome } from './grid.ts'
 
 /** Goes to `from` anew, loaded with `whole` where that is RESUMING, and tells what one SET of `to` does. */
@@ -50,8 +50,26 @@ const rows = machines.flatMap(([flags, evidence]) =>
   }),
 )
 
+/** xe's driver stops the function in its PF when the table refuses a SET: nothing is left to be asked but a reset. */
+const mayRefuse: Needs = { flavours: ['mlx5', 'virtio', 'hisi_acc', 'qat', 'pds', 'mtty'] }
+
 export const stateMachine: readonly Rule[] = [
   ...rows,
+  {
+    id: 'xe-refused',
+    name: 'after a SET that the table refuses xe goes nowhere until it is reset',
+    where: 'state machine',
+    evidence: 'read only',
+    needs: { flavours: ['xe'] },
+    async run(subject) {
+      await using device = await openDevice(subject)
+      assert.equal(await device.answerTo('PRE_COPY'), 'EINVAL')
+      assert.equal(await device.state(), 'RUNNING')
+      assert.notEqual(await device.answerTo('STOP'), 0)
+      await device.reset()
+      await device.go('STOP')
+    },
+  },
   {
     id: 'set-same-state',
     name: 'a SET of the state that there is answers 0, gives out nothing and leaves the session alone',
@@ -72,7 +90,7 @@ export const stateMachine: readonly Rule[] = [
     name: 'a number that is no state, and ERROR, are EINVAL and change nothing',
     where: 'state machine',
     evidence: ['core'],
-    needs: {},
+    needs: mayRefuse,
     async run(subject) {
       await using device = await openDevice(subject)
       for (const from of ['RUNNING', 'STOP', 'STOP_COPY'] as const) {
@@ -89,7 +107,7 @@ export const stateMachine: readonly Rule[] = [
     name: 'a list of SETs stops at the first that fails, and tells how many succeeded and when each was answered',
     where: 'state machine',
     evidence: ['mtty', 'mlx5'],
-    needs: {},
+    needs: mayRefuse,
     async run(subject) {
       await using device = await openDevice(subject)
       const { STOP, ERROR, RUNNING } = stateNumbers
@@ -104,7 +122,7 @@ export const stateMachine: readonly Rule[] = [
     name: 'every SET that succeeds is counted over the life of the device, and no other',
     where: 'state machine',
     evidence: ['mtty', 'mlx5'],
-    needs: {},
+    needs: mayRefuse,
     async run(subject) {
       await using device = await openDevice(subject)
       const { arc } = await device.go('STOP')

@@ -4,6 +4,7 @@ import { openSync } from 'node:fs'
 import { addon } from '../../native/preloaded/addon.ts'
 import { kernel } from '../../native/preloaded/kernel.ts'
 import type { DeviceCalls, OpenAnswer } from '#lib/backend/seam.js'
+import { errnoNumber } from '../numbers.ts'
 import { secondFd } from '../subject.ts'
 import type { Command, Control, Controls, Handle, Held, Setup, Subject } from '../subject.ts'
 
@@ -17,6 +18,7 @@ export interface FakeKind {
 
 /** 80 bytes of header before the pages: docs/firmware-model.md. */
 const imageHeader = 80
+const pageBytes = 4096
 const mttyBytes = 60
 
 const firmwareControls: readonly Control[] = [
@@ -64,13 +66,13 @@ const adoptAnother = (index: number) => opened(addon.adopt(openSync(`/dev/vfio-f
 /** A SAVE is asynchronous: it is in flight until it is told to be complete. */
 function holdSave(index: number): Held {
   kernel.set(index, { autosave: false })
-  const reached = kernel.until(`SAVE ${index}`, kernel.lines(`SAVE ${index}`).length + 1)
+  const before = kernel.lines(`SAVE ${index}`).length
   return {
-    reached,
-    async release() {
+    reached: () => kernel.until(`SAVE ${index}`, before + 1),
+    release() {
       kernel.set(index, { autosave: true })
       kernel.tell(`complete ${index}`)
-      await reached
+      return Promise.resolve()
     },
   }
 }
@@ -79,12 +81,11 @@ function holdCommand(index: number, command: Command): Held {
   const line = `held ${command} ${index}`
   const before = kernel.lines(line).length
   kernel.hold(index, command)
-  const reached = kernel.until(line, before + 1)
   return {
-    reached,
-    async release() {
-      await reached
+    reached: () => kernel.until(line, before + 1),
+    release() {
       kernel.release(command)
+      return Promise.resolve()
     },
   }
 }
@@ -96,13 +97,16 @@ function controlsOf(index: number): Partial<Controls> {
   }
   return {
     failStatus: (command, status, nth = 1) => tell(`rule ${index} ${command} ${nth} status ${status}`),
-    failErrno: (command, errno, nth = 1) => tell(`rule ${index} ${command} ${nth} fail ${errno}`),
+    failErrno: (command, errno, nth = 1) =>
+      tell(`rule ${index} ${command} ${nth} fail ${errnoNumber(errno)}`),
     hold: command => Promise.resolve(command === 'SAVE' ? holdSave(index) : holdCommand(index, command)),
     dirty: pages => tell(`set ${index} dirtypages ${pages}`),
     reinit: () => tell(`set ${index} reinit 1`),
     detach: () => tell(`detach ${index} 1`),
     attach: () => tell(`detach ${index} 0`),
-    dma: iova => tell(`dirty ${index} 0x${iova.toString(16)}`),
+    async dma(pages) {
+      for (let page = 0; page < pages; page++) await tell(`dirty ${index} ${page * pageBytes}`)
+    },
   }
 }
 

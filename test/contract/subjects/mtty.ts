@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { openByName } from '#lib/device/by_name.js'
 import { createMtty } from '../../kernel/mtty.ts'
-import { dataFd, inheritedFd, rawCalls, rawIoctl } from '../raw/calls.ts'
+import { dataFd, inheritedFd, pollDataFd, rawCalls, rawIoctl } from '../raw/calls.ts'
 import type { Handle, KernelSeries, Subject } from '../subject.ts'
 
 /** One device open by all its fds. */
@@ -19,6 +19,7 @@ async function openMtty(): Promise<Handle> {
     controls: {
       another: () => Promise.resolve(inheritedFd(calls.fds().device)),
       reopen: open,
+      poll: pollDataFd,
       raw: () => rawCalls(dataFd()),
       rawDevice: (request, bytes) => rawIoctl(calls.fds().device, request, bytes),
     },
@@ -40,7 +41,7 @@ export function mtty(kernel: KernelSeries): Subject {
     kernel,
     flags: 7,
     logging: true,
-    controls: new Set(['another', 'reopen', 'raw', 'rawDevice'] as const),
+    controls: new Set(['another', 'reopen', 'poll', 'raw', 'rawDevice'] as const),
     open: openMtty,
   }
 }

@@ -143,7 +143,7 @@ static long of_device(struct file* f, struct device* d, char* words[kWords], int
   if (n >= 4 && same(words[0], "set")) return set_device(d, words[2], number(words[3]));
   if (n >= 5 && same(words[0], "region"))
     return set_region(d, (int)number(words[2]), words[3], words[4]);
-  if (n >= 3 && same(words[0], "dirty") && d->dirty_pages < 32) {
+  if (n >= 3 && same(words[0], "dirty") && d->dirty_pages < 128) {
     d->dirty_iova[d->dirty_pages++] = (uint64_t)number(words[2]);
     return 0;
   }

@@ -124,14 +124,18 @@ static long report_log(struct device* d, void* data) {
   if (r.length == 0 || r.iova + (r.length - 1) < r.iova) return -EOVERFLOW;
   if (d->model && d->manner == kMtty) return 0;
   if (!d->logging) return -EINVAL;
+  int left = 0;
   for (int i = 0; i < d->dirty_pages; i++) {
     uint64_t at = d->dirty_iova[i] - r.iova;
-    if (d->dirty_iova[i] < r.iova || at >= r.length) continue;
+    if (d->dirty_iova[i] < r.iova || at >= r.length) {
+      d->dirty_iova[left++] = d->dirty_iova[i];
+      continue;
+    }
     if (r.pointer == 0) return -EFAULT;
     uint64_t bit = at / r.page_size;
     ((unsigned char*)r.pointer)[bit / 8] |= (unsigned char)(1 << bit % 8);
   }
-  d->dirty_pages = 0;
+  d->dirty_pages = left;
   return 0;
 }
 

@@ -93,7 +93,7 @@ struct device {
   enum manner manner;
   uint64_t image, dirty, data_size, log_page_size;
   struct session* session;
-  uint64_t dirty_iova[32];
+  uint64_t dirty_iova[128];
   int dirty_pages;
   struct {
     uint32_t flags, cap_offset, cap_bytes;
@@ -119,6 +119,7 @@ long precopy_info(struct session* s, void* argument);
 void drop_session(struct session* s);  // the last fd of it is gone
 
 // ---- firmware.c
+enum { kOvertaken = 0x4 };  // the status of a command that a reset of its function overtook
 long command(struct device* d, const char* name);
 long begin_save(struct device* d, long* status);
 long suspend_or_resume(struct device* d, int to);

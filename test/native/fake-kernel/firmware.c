@@ -35,6 +35,7 @@ long command(struct device* d, const char* name) {
   if (d->detached) return -ENOTCONN;
   note("%s %d", name, (long)(d - devices));
   struct verdict v = gate(name, (int)(d - devices));
+  if (v.status == 0 && d->reset_noted) v.status = kOvertaken;
   if (v.status != 0) return errno_of(v.status);
   return v.error;
 }

@@ -65,6 +65,7 @@ static void fail_image(struct session* s) {
 
 static void finish_image(struct session* s) {
   s->in_flight = false;
+  if (devices[s->device].reset_noted) s->flying_status = kOvertaken;
   if (s->flying_status != 0) {
     fail_image(s);
   } else {
