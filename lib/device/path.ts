@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { throwIfAborted } from '../abort.ts'
-import type { ArcsAnswer, DeviceBackend } from '../backend/seam.ts'
-import { VfioSystemError, type Arc } from '../errors.ts'
+import type { ArcsAnswer, DeviceBackend, SessionCalls } from '../backend/seam.ts'
+import { VfioError, VfioSystemError, type Arc } from '../errors.ts'
 import { errno } from '../kernel/errno.ts'
 import type { Capabilities } from '../kernel/feature.ts'
 import { stateName, stateNumber, type StateName } from '../kernel/state.ts'
@@ -65,6 +65,7 @@ export class PathDriver {
     const made = options.direct && answer.result >= 0 ? edges : steps.slice(0, answer.done)
     const arcs = steps.slice(0, answer.done).map((edge, index) => ({ ...edge, ms: span(answer, index) }))
     const failed = failedEdge(steps, answer)
+    if (answer.session && !made.some(opensSession)) throw await this.#begunAnew(answer.session, arcs, target)
     if (failed === undefined) {
       await this.#session.after(made, answer)
       if (answer.result < 0) throw this.#notBegun(answer.result, from)
@@ -76,6 +77,21 @@ export class PathDriver {
       arcs,
       failure: { error: await this.#explain(answer.result, failed, arcs, spoilt), poisons: spoilt },
     }
+  }
+
+  /**
+   * The kernel opened a session where this path goes on with one: a reset, or another holder of the device, came between
+   * two arcs. What the new one would give out is not what was being saved.
+   */
+  async #begunAnew(session: SessionCalls, arcs: readonly Arc[], target: StateName): Promise<VfioError> {
+    const { name } = this.#backend
+    await session.close()
+    await this.#session.end('it was reset, or another process moved it, between two arcs')
+    return new VfioError(
+      'ERR_VFIO_SESSION_ENDED',
+      `'${name}' was reset, or another process moved it, while it was led to ${target}: the state that was being saved is gone`,
+      { device: name, arcs, state: await askState(this.#backend) },
+    )
   }
 
   /** What the data of a session needs is made before the first SET: without it nothing was touched. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Device } from '../device/device.ts'
-import { isVfioError, type Arc } from '../errors.ts'
+import { isVfioError, type Arc, type VfioError, type VfioSystemError } from '../errors.ts'
 import type { StateName } from '../kernel/state.ts'
 import type { SideReport } from './report.ts'
 
@@ -8,6 +8,8 @@ import type { SideReport } from './report.ts'
 export class Side {
   readonly device: Device
   readonly #arcs: Arc[] = []
+  /** States that it was led into, also where the arc failed behind them. */
+  readonly #entered = new Set<StateName>()
   readonly #onArcs: (arcs: readonly Arc[]) => void
 
   constructor(device: Device, onArcs: (arcs: readonly Arc[]) => void) {
@@ -19,19 +21,19 @@ export class Side {
     try {
       this.#record(await this.device.setState(target, options))
     } catch (error) {
-      if (isVfioError(error)) this.#record(error.arcs)
+      if (isVfioError(error)) this.#recordFailure(error)
       throw error
     }
   }
 
-  /** True when any arc was made. */
+  /** True when it was led into any state. */
   get hasMoved(): boolean {
-    return this.#arcs.length > 0
+    return this.#entered.size > 0
   }
 
   /** True when a state was, or was to be, loaded into the device: it is not what it was. */
   get wasResumed(): boolean {
-    return this.#arcs.some(({ to }) => to === 'RESUMING')
+    return this.#entered.has('RESUMING')
   }
 
   /** True when the device left the state that was loaded into it: from then on it may have run. */
@@ -48,8 +50,15 @@ export class Side {
     return { device: name, driver, mock, arcs: [...this.#arcs], state, recovery, ...(error && { error }) }
   }
 
+  /** A SET can fail when its state is there already, because the process has no fd for the session. */
+  #recordFailure({ arcs, failedArc, state }: VfioError | VfioSystemError): void {
+    this.#record(arcs)
+    if (failedArc && failedArc.to === state) this.#entered.add(state)
+  }
+
   #record(arcs: readonly Arc[]): void {
     this.#arcs.push(...arcs)
+    for (const { to } of arcs) this.#entered.add(to)
     if (arcs.length > 0) this.#onArcs(arcs)
   }
 }

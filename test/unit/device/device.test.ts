@@ -162,6 +162,27 @@ describe('setState', () => {
     })
   })
 
+  it('does not take a session that began anew between two arcs for the one that was being saved', async () => {
+    const script = new ScriptedDevice()
+    await using device = await openDevice(script)
+    await device.setState('PRE_COPY')
+    // Another holder of the device resets it when it is suspended.
+    script.hold = () => {
+      if (script.log.at(-1) === 'SET 3') script.state = 2
+      return Promise.resolve()
+    }
+    await assert.rejects(device.setState('STOP_COPY'), { code: 'ERR_VFIO_SESSION_ENDED', state: 'STOP_COPY' })
+    assert.deepEqual(
+      script.sessions.map(({ closed }) => closed),
+      [true, true],
+    )
+    assert.throws(() => device.savingStream, { code: 'ERR_VFIO_NO_SESSION' })
+    assert.deepEqual(
+      (await device.setState('RUNNING')).map(({ to }) => to),
+      ['STOP', 'RUNNING_P2P', 'RUNNING'],
+    )
+  })
+
   it('poisons nothing when no SET was issued for want of a thread', async () => {
     const script = new ScriptedDevice()
     const device = await opened(script)
