@@ -85,7 +85,7 @@ export interface DeviceCalls {
 export interface SessionCalls {
   /**
    * read(2) of at most `maxBytes` on the non-blocking fd, and of no more than 16 MiB whatever is asked for. EAGAIN is
-   * waited for in poll(2) without limit. Where the device has nothing now (ENOMSG, or 0), it is polled for up to `waitMs`
+   * waited for in poll(2) without limit; read(2) is asked again meanwhile, as poll(2) does not tell of every change. Where the device has nothing now (ENOMSG, or 0), it is polled for up to `waitMs`
    * and asked once more. A cancelled read answers -ECANCELED.
    */
   read(maxBytes: number, waitMs: number): Promise<ReadAnswer>

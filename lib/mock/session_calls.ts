@@ -11,6 +11,8 @@ import { until, untilTimeout } from './wait.ts'
 /** The usual transfer, and the largest, as in native/core/buffer.h. */
 const pieceBytes = 1024 * 1024
 const maxPieceBytes = 16 * pieceBytes
+/** How long poll(2) is believed, as in native/core/data_fd.cc: it does not tell of a first SAVE that was given up. */
+const askAgainMs = 50
 const POLLERR = 0x8
 const POLLHUP = 0x10
 
@@ -118,20 +120,28 @@ export class MockSessionCalls implements SessionCalls {
       arc = this.#host.arc
       const bytes = await this.#session.read(length)
       if (bytes !== -errno.EAGAIN) return readAnswer(bytes, arc)
-      await this.#readable()
+      await this.#worthAsking()
     }
     return readAnswer(-errno.ECANCELED, arc)
   }
 
-  /** poll(2) on the fd and on what ends the session. */
-  async #readable(ms?: number): Promise<void> {
-    const ready = (): true | undefined => {
-      const mask = this.#session.poll?.() ?? alwaysReady
-      return this.#isClosing || (mask & (POLLIN | POLLERR | POLLHUP)) !== 0 || undefined
-    }
+  /** Without a change read(2) would answer the same: time is left alone until there is one. */
+  async #worthAsking(): Promise<void> {
     const { changed } = this.#session
-    if (ms === undefined) await until(changed, ready)
-    else await untilTimeout(changed, ready, this.#host.core.clock, ms)
+    let hasChanged = false
+    changed.add(() => (hasChanged = true))
+    await until(changed, () => this.#isReady() ?? (hasChanged || undefined))
+    await this.#readable(askAgainMs)
+  }
+
+  /** poll(2) on the fd and on what ends the session. */
+  async #readable(ms: number): Promise<void> {
+    await untilTimeout(this.#session.changed, () => this.#isReady(), this.#host.core.clock, ms)
+  }
+
+  #isReady(): true | undefined {
+    const mask = this.#session.poll?.() ?? alwaysReady
+    return this.#isClosing || (mask & (POLLIN | POLLERR | POLLHUP)) !== 0 || undefined
   }
 
   /** In pieces, each written until it is taken. Whatever fails is final: the stream has a hole from there on. */

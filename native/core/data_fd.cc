@@ -15,7 +15,9 @@ namespace vfio_migrate {
 
 namespace {
 
-constexpr int kNoLimit = -1;
+/// How long poll(2) is believed when it says that there is nothing: mlx5 does not tell it that the
+/// first SAVE was given up (firmware status 9), after which read(2) answers ENOMSG.
+constexpr int kAskAgainMs = 50;
 
 /// A SAVE may hold up a blocking read for a minute, and nothing could wake it.
 void UnblockSaving(int fd) {
@@ -74,7 +76,7 @@ Answer DataFd::WaitReadable(int timeout_ms) {
     pollfd fds[] = {{fd_.get(), POLLIN, 0}, {wake_.get(), POLLIN, 0}};
     Answer answer = Answered(poll(fds, 2, timeout_ms));
     if (answer != -EINTR) return answer > 0 && fds[1].revents != 0 ? 0 : answer;
-    if (timeout_ms != kNoLimit) timeout_ms = std::max(0, static_cast<int>(end - NowMs()));
+    timeout_ms = std::max(0, static_cast<int>(end - NowMs()));
   }
 }
 
@@ -86,7 +88,7 @@ Answer DataFd::ReadOnce(uint8_t* data, size_t length, uint64_t* arc) {
     Answer answer = Answered(read(fd_.get(), data, length));
     // Not EINTR either: on xe it can come after bytes were taken, and asking again would skip them.
     if (answer != -EAGAIN) return answer;
-    answer = WaitReadable(kNoLimit);
+    answer = WaitReadable(kAskAgainMs);
     if (answer < 0) return answer;
   }
   return -ECANCELED;
