@@ -164,7 +164,8 @@ export class MockSessionCalls implements SessionCalls {
     // Detached or shrunk since it was given.
     if (data.length < end) return -errno.EFAULT
     const answer = await this.#session.write(data.subarray(at, end))
-    return answer === 0 ? -errno.EIO : answer
+    if (answer !== 0) return answer
+    return data.length < end ? -errno.EFAULT : -errno.EIO
   }
 }
 
