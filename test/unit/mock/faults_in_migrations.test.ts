@@ -96,7 +96,7 @@ describe('a fault beside migrations', () => {
   it('TRACKER: every report is EIO until logging is stopped and started', async () => {
     const { device } = await faulty({ on: 'TRACKER' })
     await device.dmaLogging.start({ pageSize: 4096, ranges: [range] })
-    for (const _ of [1, 2]) {
+    for (let count = 0; count < 2; count++) {
       await assert.rejects(device.dmaLogging.report({ ...range, pageSize: 4096 }), { code: 'EIO' })
     }
     await device.dmaLogging.stop()
