@@ -74,7 +74,8 @@ export class Hand {
     })
     try {
       const before = device.capabilities.stopCopy ? await device.state() : undefined
-      if (device.mock) context.say(`'${name}' is a mock of ${device.driver}: what it shows is simulated.`)
+      if (device.mock)
+        context.say(`'${name}' is ${device.name}, a mock of ${device.driver}: all of it is simulated.`)
       if (device.resetAtOpen) context.say(`'${name}' was left in ${device.resetAtOpen}, so it was reset`)
       return new Hand(name, device, before, context)
     } catch (error) {

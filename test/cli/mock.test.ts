@@ -68,7 +68,7 @@ describe('the command with a mock', function () {
   describe('says to a person that it is a mock', () => {
     it('when it opens one', async () => {
       const { stderr } = await inProcess(['drive', 'mock:name=a', 'STOP,RUNNING'])
-      assert.match(stderr, /^'mock:name=a' is a mock of mlx5_vfio_pci: what it shows is simulated\.$/m)
+      assert.match(stderr, /^'mock:name=a' is a, a mock of mlx5_vfio_pci: all of it is simulated\.$/m)
     })
 
     it('when it has moved one', async () => {
