@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { findDevice, isMockName } from '../index.ts'
-import { lentFd } from './hand.ts'
+import { lentFd, type Hand } from './hand.ts'
 import { mockOptionsOf } from './mock.ts'
 import { UsageError } from './refusals.ts'
 
@@ -23,5 +23,14 @@ export async function refuseBlankSource(
   throw new UsageError(
     `'${name}' is a PCI function, and opening it by path resets it: there would be nothing but a blank state to take. ` +
       'Name it as fd:N, with the fd that the process that drives it has passed on; or, for a test, add --blank-source',
+  )
+}
+
+/** Refuses a mock of another process that opening has reset, likewise: it tells when it is open. */
+export function refuseBlankMock(name: string, hand: Hand, { blankSource }: { blankSource?: boolean }): void {
+  if (!name.startsWith('mock+') || !hand.isOpened || blankSource) return
+  throw new UsageError(
+    `'${name}' is served to die with its client, so that opening it has reset it: there is nothing but a blank state to take. ` +
+      "Serve it with dies: 'with-host'; or, for a test, add --blank-source",
   )
 }

@@ -8,7 +8,7 @@ import {
   type MigrationReport,
   type SideReport,
 } from '../index.ts'
-import { refuseBlankSource } from './blank_source.ts'
+import { refuseBlankMock, refuseBlankSource } from './blank_source.ts'
 import type { Context } from './context.ts'
 import { exitCodes } from './exit.ts'
 import { CommandFailure, causeOutput, type Aftermath } from './failure.ts'
@@ -37,6 +37,7 @@ export async function move(
   const source = await Hand.take(from, options, context)
   let destination: Hand | undefined
   try {
+    refuseBlankMock(from, source, options)
     destination = await Hand.take(to, options, context)
     const report = await moveState(source, destination, context)
     tell(report, source, destination, keeping, context)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { saveState, type StateName } from '../index.ts'
-import { refuseBlankSource } from './blank_source.ts'
+import { refuseBlankMock, refuseBlankSource } from './blank_source.ts'
 import type { Context } from './context.ts'
 import { Hand, type OpeningOptions } from './hand.ts'
 import { bytesText } from './quantity.ts'
@@ -30,6 +30,7 @@ export async function save(
   try {
     const hand = await Hand.take(name, options, context)
     try {
+      refuseBlankMock(name, hand, options)
       const saved = await saveInto(sink, hand, options, context)
       const { arcs } = hand
       const result: SaveOutput = {
