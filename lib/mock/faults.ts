@@ -21,6 +21,8 @@ export interface PointRule {
   readonly event?: true
   /** The flavours that have it; all unless told. */
   readonly flavours?: readonly FlavourName[]
+  /** The capability without which it is never reached. */
+  readonly needs?: 'preCopy' | 'dmaLogging'
 }
 
 const commandErrnos = [
@@ -35,6 +37,10 @@ const commandErrnos = [
 ] as const
 const command = { status: true, errno: commandErrnos, hold: true, reset: true } as const
 const mlx5 = { flavours: ['mlx5'] } as const
+const preCopy = { needs: 'preCopy' } as const
+/** mtty has no firmware, and an initiator alone. */
+const notMtty = { flavours: ['mlx5', 'virtio', 'hisi_acc', 'qat', 'pds', 'xe'] } as const
+const logging = { flavours: ['mlx5', 'pds'], needs: 'dmaLogging' } as const
 const noMemory = { errno: ['ENOMEM'] } as const
 const interrupted = { errno: ['EINTR'], ...mlx5 } as const
 const badMemory = { errno: ['EFAULT'] } as const
@@ -78,31 +84,31 @@ export type NamedPoint = (typeof pointNames)[number]
 // prettier-ignore
 const points: Readonly<Record<NamedPoint, PointRule>> = {
   SUSPEND_INITIATOR: { what: 'the command, in RUNNING -> RUNNING_P2P and PRE_COPY -> PRE_COPY_P2P', ...command },
-  SUSPEND_RESPONDER: { what: 'the command, in RUNNING_P2P -> STOP and PRE_COPY_P2P -> STOP_COPY', ...command },
-  RESUME_RESPONDER: { what: 'the command, in STOP -> RUNNING_P2P', ...command },
+  SUSPEND_RESPONDER: { what: 'the command, in RUNNING_P2P -> STOP and PRE_COPY_P2P -> STOP_COPY', ...command, ...notMtty },
+  RESUME_RESPONDER: { what: 'the command, in STOP -> RUNNING_P2P', ...command, ...notMtty },
   RESUME_INITIATOR: { what: 'the command, in RUNNING_P2P -> RUNNING and PRE_COPY_P2P -> PRE_COPY', ...command },
-  QUERY: { what: 'the command: how much a SAVE would give', ...command },
-  SAVE: { what: 'the command at its end, when the call that began it has long returned', ...command },
-  SAVE_CLEANUP: { what: 'that of them with which pre-copy is given up', ...command, ...mlx5 },
+  QUERY: { what: 'the command: how much a SAVE would give', ...command, flavours: ['mlx5', 'virtio', 'pds'] },
+  SAVE: { what: 'the command at its end, when the call that began it has long returned', ...command, ...notMtty },
+  SAVE_CLEANUP: { what: 'that of them with which pre-copy is given up', ...command, ...mlx5, ...preCopy },
   SAVE_SUBMIT: { what: 'giving the command to the firmware', errno: ['ENOMEM', 'EIO', 'ENXIO', 'ENOTCONN'], ...mlx5 },
-  LOAD: { what: 'the command, in the write of the last byte of an image', ...command },
+  LOAD: { what: 'the command, in the write of the last byte of an image', ...command, ...notMtty },
   ALLOC_OPEN: { what: 'memory of a session that opens', ...noMemory },
-  ALLOC_PRECOPY_INFO: { what: 'memory for the image that precopy info has made', ...noMemory, ...mlx5 },
-  ALLOC_STOP_COPY: { what: 'memory for the final image, where what was set aside is too small', ...noMemory, ...mlx5 },
-  ALLOC_RECORD: { what: 'memory for a record that is loaded', ...noMemory },
-  WAIT_SUSPEND: { what: 'waiting for a SAVE that runs, before a suspension', ...interrupted },
-  WAIT_QUERY: { what: 'waiting for it, before an incremental query', ...interrupted },
+  ALLOC_PRECOPY_INFO: { what: 'memory for the image that precopy info has made', ...noMemory, ...mlx5, ...preCopy },
+  ALLOC_STOP_COPY: { what: 'memory for the final image', ...noMemory, ...mlx5, ...preCopy },
+  ALLOC_RECORD: { what: 'memory for a record that is loaded', ...noMemory, flavours: ['mlx5', 'virtio'] },
+  WAIT_SUSPEND: { what: 'waiting for a SAVE that runs, before a suspension', ...interrupted, ...preCopy },
+  WAIT_QUERY: { what: 'waiting for it, before an incremental query', ...interrupted, ...preCopy },
   WAIT_SAVE: { what: 'waiting for it, before the next SAVE', ...interrupted },
   PREPARE_SESSION: { what: 'what a session needs of this process, before the SET', errno: ['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN'] },
   INSTALL_FD: { what: 'giving the data_fd to the process, when the state has moved', errno: ['EMFILE', 'EFAULT'] },
   READ: { what: 'copying to the reader: the bytes of that read are lost', ...badMemory },
   WRITE: { what: 'copying from the writer', ...badMemory },
-  PRECOPY_INFO: { what: 'copying the answer to the caller, when all is done', ...badMemory },
+  PRECOPY_INFO: { what: 'copying the answer to the caller, when all is done', ...badMemory, ...preCopy },
   RESET: { what: 'VFIO_DEVICE_RESET', errno: ['EINVAL', 'EAGAIN', 'ENOTTY'], hold: true },
   STREAM: { what: 'what a saving session gives out', bytes: true },
-  LOG_START: { what: 'making the tracker', ...command },
-  LOG_REPORT: { what: 'asking the tracker', ...command },
-  TRACKER: { what: 'the tracker breaks when it is asked', event: true, flavours: ['mlx5', 'pds'] },
+  LOG_START: { what: 'making the tracker', ...command, ...logging },
+  LOG_REPORT: { what: 'asking the tracker', ...command, ...logging },
+  TRACKER: { what: 'the tracker breaks when it is asked', event: true, ...logging },
   ADAPTER_RECOVERY: { what: 'the adapter recovers before an arc: the state becomes ERROR', event: true, flavours: ['pds'] },
 }
 
@@ -131,14 +137,17 @@ export interface Fault {
 /** The device that a fault is for. */
 export interface FaultTarget {
   readonly flavour: FlavourName
-  readonly capabilities: MachineFlags
+  readonly capabilities: MachineFlags & { readonly dmaLogging: boolean }
 }
 
 const arcErrnos = ['EIO', 'EINVAL', 'ENOMEM', 'EBUSY', 'EAGAIN', 'ETIMEDOUT', 'ENODEV', 'EFAULT'] as const
 
 /** The points that a device has, with what can be put there. */
 export function faultPoints({ flavour, capabilities }: FaultTarget): Readonly<Record<string, PointRule>> {
-  const named = Object.entries(points).filter(([, rule]) => rule.flavours?.includes(flavour) ?? true)
+  const named = Object.entries(points).filter(
+    ([, { flavours, needs }]) =>
+      (flavours?.includes(flavour) ?? true) && (needs === undefined || capabilities[needs]),
+  )
   // The arcs of mlx5 fail by their commands, and those without one cannot.
   const arcs = flavour === 'mlx5' ? [] : arcPoints(capabilities)
   const rule: PointRule = { what: 'the arc', errno: arcErrnos, hold: true, reset: true }

@@ -2,7 +2,7 @@
 import { errno } from '../kernel/errno.ts'
 import { sleep, type MockClock } from './clock.ts'
 import type { FaultPlan } from './fault_plan.ts'
-import type { Fault } from './faults.ts'
+import type { Fault, FaultPoint } from './faults.ts'
 import type { History } from './history.ts'
 import type { SavedImage } from './image.ts'
 import { Loader } from './loader.ts'
@@ -54,9 +54,12 @@ const commandsOf = {
 type Half = 'initiator' | 'responder'
 type SavePoint = 'SAVE' | 'SAVE_CLEANUP'
 
+/** The commands of a page tracker, which take no time. */
+export type LogCommand = 'LOG_START' | 'LOG_REPORT'
+
 /** A command that has begun. */
 interface Execution {
-  readonly command: CommandName
+  readonly command: CommandName | LogCommand
   readonly fault: Fault | undefined
   /** How many resets there were before it. */
   readonly resets: number
@@ -181,8 +184,13 @@ export class Firmware {
     return result
   }
 
+  /** A command of the tracker; what it does is its driver's affair. */
+  async log(command: LogCommand, args: Readonly<Record<string, unknown>>): Promise<Result> {
+    return await this.#execute(command, args, () => status.OK)
+  }
+
   async #execute(
-    command: CommandName,
+    command: CommandName | LogCommand,
     args: Readonly<Record<string, unknown>>,
     effect: () => number,
   ): Promise<Result> {
@@ -190,9 +198,9 @@ export class Firmware {
   }
 
   #begin(
-    command: CommandName,
+    command: CommandName | LogCommand,
     args: Readonly<Record<string, unknown>>,
-    points: readonly (SavePoint | CommandName)[] = [command],
+    points: readonly FaultPoint[] = [command],
   ): Execution {
     const { faults, history, onReset } = this.#parts
     const resets = this.#resets
@@ -206,7 +214,8 @@ export class Firmware {
   async #end(execution: Execution, ms: number, effect: () => number): Promise<Result> {
     const { clock, faults, history, options } = this.#parts
     const { command, fault } = execution
-    await sleep(clock, options.latency[command] + ms)
+    const latency: Partial<Record<string, number>> = options.latency
+    await sleep(clock, (latency[command] ?? 0) + ms)
     await faults.hold(fault)
     const code = (): number => (this.#isOvertaken(execution) ? status.BAD_SYSTEM_STATE : effect())
     const result = failureOf(fault) ?? answered(code())

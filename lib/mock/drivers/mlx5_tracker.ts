@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import { errno } from '../../kernel/errno.ts'
-import type { FaultPoint } from '../faults.ts'
-import { statusErrno } from '../status.ts'
 import { pageBytes, type Stretch } from '../state.ts'
 import type { IovaSpan } from '../log_ranges.ts'
 import type { DmaLog, Kernel } from './driver.ts'
@@ -42,8 +40,8 @@ export class Mlx5Tracker implements DmaLog {
     const spans = combine(ranges, maxRanges)
     const total = spans.reduce((sum, { first, last }) => sum + last - first + 1n, 0n)
     if (total > BigInt(maxSpan)) return -errno.EOPNOTSUPP
-    const answer = await this.#command('LOG_START', { pageSize, ranges: spans.length })
-    if (answer < 0) return answer
+    const begun = await this.#kernel.firmware.log('LOG_START', { pageSize, ranges: spans.length })
+    if (begun.errno < 0) return begun.errno
     this.#kernel.firmware.workload.sync()
     this.#written.fill(0)
     this.#others.clear()
@@ -62,8 +60,8 @@ export class Mlx5Tracker implements DmaLog {
     if (this.#spans === undefined) return -errno.EINVAL
     if (this.#isDetached()) return -errno.ENOTCONN
     if (this.#isBroken) return -errno.EIO
-    const answer = await this.#command('LOG_REPORT', { iova, length })
-    if (answer < 0) return answer
+    const asked = await this.#kernel.firmware.log('LOG_REPORT', { iova, length })
+    if (asked.errno < 0) return asked.errno
     if (this.#kernel.faults.take('TRACKER')) {
       this.#isBroken = true
       return -errno.EIO
@@ -119,20 +117,6 @@ export class Mlx5Tracker implements DmaLog {
     const { minPageSize, maxPageSize } = this.#kernel.options.dmaLog
     if (wish === 0) return maxPageSize
     return Math.min(maxPageSize, Math.max(minPageSize, 2 ** Math.floor(Math.log2(wish))))
-  }
-
-  async #command(
-    command: FaultPoint & ('LOG_START' | 'LOG_REPORT'),
-    args: Record<string, unknown>,
-  ): Promise<number> {
-    const { faults, history } = this.#kernel
-    history.record({ kind: 'command', command, args })
-    const fault = faults.take(command)
-    await faults.hold(fault)
-    const status = fault?.status ?? 0
-    const answer = fault?.errno === undefined ? statusErrno(status) : -errno[fault.errno]
-    history.record({ kind: 'status', command, status, errno: answer })
-    return answer
   }
 }
 
