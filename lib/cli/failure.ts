@@ -114,7 +114,14 @@ function failedArcOf(error: unknown): ErrorOutput['failedArc'] {
 
 function otherOutput(aftermath: Aftermath): OtherDeviceOutput {
   const { device, mock, arcs, state, recovery, wasReset } = aftermath
-  return { device, mock: mock || undefined, arcs: [...arcs], state, recovery, wasReset: wasReset || undefined }
+  return {
+    device,
+    mock: mock || undefined,
+    arcs: [...arcs],
+    state,
+    recovery,
+    wasReset: wasReset || undefined,
+  }
 }
 
 /** An error as JSON has it. */

@@ -22,5 +22,7 @@ export async function mockOptionsOf(name: string): Promise<ResolvedOptions | und
 /** A simulated device has no fd that another program could use. */
 export function refuseHandingOn(name: string, { kind }: Keeping): void {
   if (kind !== 'exec' || !isMockName(name)) return
-  throw new UsageError(`'${name}' is a mock and has no fd to hand on: say --stay or --release instead of --exec`)
+  throw new UsageError(
+    `'${name}' is a mock and has no fd to hand on: say --stay or --release instead of --exec`,
+  )
 }

@@ -64,7 +64,8 @@ const featureNames: readonly [keyof Capabilities, string][] = [
 ]
 
 function simulationRows({ kernel, flavour, size, dirty, workingSet }: ResolvedOptions): [string, string][] {
-  const evidence = flavour.evidence === 'confirmed' ? 'confirmed by the driver itself' : 'from its source, not run'
+  const evidence =
+    flavour.evidence === 'confirmed' ? 'confirmed by the driver itself' : 'from its source, not run'
   const writes = dirty === 0 ? 'none' : `${bytesText(dirty)} a second into ${bytesText(workingSet)}`
   return [
     ['kernel', `as Linux ${kernel}`],
