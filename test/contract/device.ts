@@ -45,7 +45,7 @@ export class Device {
     return said((await this.set(state)).result)
   }
 
-  async state(): Promise<State | number | string> {
+  async state(): Promise<string> {
     return stateName(await this.calls.getState())
   }
 
@@ -73,8 +73,9 @@ export class Device {
   }
 }
 
-const stateName = (number: number): State | number | string =>
-  states.find(name => stateNumbers[name] === number) ?? said(number)
+/** Its name, or the errno that came in its place. */
+const stateName = (number: number): string =>
+  states.find(name => stateNumbers[name] === number) ?? String(said(number))
 
 /** The same device through a second fd. */
 export class Other {
@@ -84,7 +85,7 @@ export class Other {
     this.fd = fd
   }
 
-  async state(): Promise<State | number | string> {
+  async state(): Promise<string> {
     return stateName(await this.fd.getState())
   }
 

@@ -2,8 +2,8 @@
 import type { DeviceCalls } from '#lib/backend/seam.js'
 import type { Errno } from './numbers.ts'
 
-/** Whose manners a device has; 'none' is one that does not migrate. */
-export type Flavour = 'mlx5' | 'virtio' | 'hisi_acc' | 'qat' | 'pds' | 'xe' | 'mtty' | 'none'
+/** Whose manners a device has; 'none' is one that does not migrate, 'other' one of a driver that nothing is known of. */
+export type Flavour = 'mlx5' | 'virtio' | 'hisi_acc' | 'qat' | 'pds' | 'xe' | 'mtty' | 'none' | 'other'
 
 /** Whose semantics a kernel has. */
 export type KernelSeries = '6.12' | '7.2'

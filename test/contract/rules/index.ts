@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Rule } from '../rule.ts'
+import { closing } from './closing.ts'
 import { concurrency } from './concurrency.ts'
 import { dataFd } from './data_fd.ts'
 import { dataSize } from './data_size.ts'
@@ -8,8 +9,10 @@ import { errors } from './errors.ts'
 import { features } from './features.ts'
 import { firmwareStatus } from './firmware_status.ts'
 import { idleAndEnd } from './idle.ts'
+import { increments } from './increments.ts'
 import { lifeCycle } from './life_cycle.ts'
 import { mlx5Modes } from './mlx5_modes.ts'
+import { poll } from './poll.ts'
 import { precopyInfo } from './precopy_info.ts'
 import { requests } from './requests.ts'
 import { reset } from './reset.ts'
@@ -23,9 +26,12 @@ export const rules: readonly Rule[] = [
   ...requests,
   ...stateMachine,
   ...sessions,
+  ...closing,
   ...dataFd,
+  ...poll,
   ...idleAndEnd,
   ...precopyInfo,
+  ...increments,
   ...dataSize,
   ...targetParser,
   ...reset,

@@ -17,7 +17,7 @@ import type {
 
 /** One kind of mock. */
 export interface MockKind {
-  readonly flavour: Exclude<Flavour, 'none'>
+  readonly flavour: Exclude<Flavour, 'none' | 'other'>
   readonly kernel: KernelSeries
   readonly flags: number
   readonly logging: boolean
@@ -47,7 +47,10 @@ function holdCommand(mock: MockDevice, command: Command): Held {
 }
 
 function controlsOf(mock: MockDevice, open: () => DeviceCalls): Partial<Controls> {
-  const now = (act: () => void): Promise<void> => Promise.resolve(act())
+  const now = (act: () => void): Promise<void> => {
+    act()
+    return Promise.resolve()
+  }
   return {
     failStatus: (on, status, nth) => now(() => mock.inject({ on, status, nth })),
     failErrno: (on, errno, nth) => now(() => mock.inject({ on, errno, nth })),

@@ -53,7 +53,7 @@ long add_rule(int device, const char* operation, int nth, const char* what, long
 long release(const char* operation);
 void clear_rules(void);
 
-// ---- machine.c: states, sessions, streams
+// ---- machine.c: states, sessions, arcs
 enum manner { kMlx5, kMtty };
 struct target {
   bool in_record;
@@ -109,14 +109,19 @@ void power_on(int device);  // as after a cold start
 void last_close(struct device* d);
 long set_state(struct device* d, int target, struct session** opened);
 void reset_device(struct device* d);
-void complete_save(struct device* d);
 void lock_state(struct device* d);
 void unlock_state(struct device* d);  // does the reset that came meanwhile
 void detach(struct device* d);
-long read_session(struct session* s, unsigned char* to, size_t bytes, bool nonblock);
-long write_session(struct session* s, const unsigned char* from, size_t bytes);
-long precopy_info(struct session* s, void* argument);
 void drop_session(struct session* s);  // the last fd of it is gone
+
+// ---- saving.c
+enum { kRecordHeader = 16, kFirstRecord = 24, kMttyHeader = 24, kMttyPort = 36 };
+bool is_complete(const struct session* s);
+void update_readiness(struct session* s);
+void queue_record(struct session* s, uint64_t bytes);
+long start_image(struct device* d, uint64_t bytes, bool last);
+unsigned char stream_byte(const struct session* s, uint64_t position);
+void complete_save(struct device* d);
 
 // ---- firmware.c
 enum { kOvertaken = 0x4 };  // the status of a command that a reset of its function overtook
@@ -124,6 +129,11 @@ long command(struct device* d, const char* name);
 long begin_save(struct device* d, long* status);
 long suspend_or_resume(struct device* d, int to);
 void wait_for_save(const struct device* d);
+
+// ---- data.c
+long read_session(struct session* s, unsigned char* to, size_t bytes, bool nonblock);
+long write_session(struct session* s, const unsigned char* from, size_t bytes);
+long precopy_info(struct session* s, void* argument);
 
 // ---- target.c
 long take_records(struct device* d, struct session* s, const unsigned char* from, size_t bytes);

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import type { DeviceBackend, DeviceCalls } from '#lib/backend/seam.js'
+import { openByName } from '#lib/device/by_name.js'
+import { SET, feature } from '../contract/numbers.ts'
+import { dataFd, inheritedFd, pollDataFd, rawCalls, rawIoctl } from '../contract/raw/calls.ts'
+import type { Control, Controls, Flavour, Handle, KernelSeries, Subject } from '../contract/subject.ts'
+import { timed, type Timings } from './timings.ts'
+
+/** What a pair of functions says of itself, before anything is asked of it. */
+export interface Pair extends Subject {
+  readonly device: string
+  readonly peer: string
+  readonly driver: string
+}
+
+const flavours: Readonly<Record<string, Flavour>> = {
+  mlx5_vfio_pci: 'mlx5',
+  virtio_vfio_pci: 'virtio',
+  hisi_acc_vfio_pci: 'hisi_acc',
+  qat_vfio_pci: 'qat',
+  pds_vfio_pci: 'pds',
+  'xe-vfio-pci': 'xe',
+  mtty: 'mtty',
+}
+
+/** What real hardware offers: nothing of what is behind its driver. Raw calls take a compiler. */
+function offered(): Control[] {
+  const hasCompiler = spawnSync('cc', ['--version']).status === 0
+  return ['reopen', ...(hasCompiler ? (['another', 'poll', 'raw', 'rawDevice'] as const) : [])]
+}
+
+interface Facts {
+  readonly driver: string
+  readonly flags: number
+  readonly logging: boolean
+  readonly kernel: KernelSeries
+}
+
+/** What the kernel answers of one device; a device that does not migrate has no flags. */
+async function ask(name: string): Promise<Facts> {
+  const { driver = 'unknown', calls } = await openByName(name, {})
+  const flags = Math.max(0, await calls.migrationFlags())
+  const logging = (await calls.probe(feature.DMA_LOGGING_START, SET)) === 0
+  const hasInfoV2 = (await calls.probe(feature.MIG_PRECOPY_INFOv2, SET)) !== -25
+  await calls.close()
+  return { driver, flags, logging, kernel: hasInfoV2 ? '7.2' : '6.12' }
+}
+
+async function open(name: string, timings: Timings): Promise<Handle> {
+  const fds: DeviceCalls[] = []
+  const openFd = async (): Promise<DeviceCalls> => {
+    const backend: DeviceBackend = await openByName(name, {})
+    fds.push(backend.calls)
+    return timed(backend.calls, timings)
+  }
+  const calls = await openFd()
+  const controls: Partial<Controls> = {
+    another: () => Promise.resolve(inheritedFd(calls.fds().device)),
+    reopen: openFd,
+    poll: pollDataFd,
+    raw: () => rawCalls(dataFd()),
+    rawDevice: (request, bytes) => rawIoctl(calls.fds().device, request, bytes),
+  }
+  return {
+    calls,
+    controls,
+    async dispose() {
+      for (const fd of fds) await fd.reset()
+      await Promise.all(fds.map(fd => fd.close()))
+    },
+  }
+}
+
+/** A real device and a second one like it, which a rule that wants two gets. Opening a PCI function resets it. */
+export async function openPair(device: string, peer: string, timings: Timings): Promise<Pair> {
+  const [own, other] = [await ask(device), await ask(peer)]
+  assert.deepEqual(other, own, `${device} and ${peer} are not alike`)
+  const { driver, flags, logging, kernel } = own
+  const taken = new Set<string>()
+  return {
+    title: `${device} and ${peer}, ${driver}`,
+    real: undefined,
+    flavour: flags === 0 ? 'none' : (flavours[driver] ?? 'other'),
+    ...{ device, peer, driver, flags, logging, kernel },
+    controls: new Set(offered()),
+    async open() {
+      const name = [device, peer].find(one => !taken.has(one)) ?? assert.fail('there is no third device')
+      const handle = await open(name, timings)
+      taken.add(name)
+      return {
+        ...handle,
+        async dispose() {
+          await handle.dispose()
+          taken.delete(name)
+        },
+      }
+    },
+  }
+}
