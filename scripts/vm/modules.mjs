@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Our own kernel modules, built for one kernel into the cache: test/kernel/modules/*/, and test/kernel/firmware
-// with the kernel's own mlx5_vfio_pci, which runs on it and is compiled from the kernel's tree.
+// with the kernel's own mlx5_vfio_pci, which runs on it and is compiled from the kernel's tree. Beside them the
+// programs of test/kernel/participant, one a file.
 import { createHash } from 'node:crypto'
 import {
   cpSync,
@@ -23,6 +24,7 @@ import { cacheDirectory, markUsed } from './cache.mjs'
 const TEST_KERNEL = fileURLToPath(new URL('../../test/kernel', import.meta.url))
 const MODULES = join(TEST_KERNEL, 'modules')
 const FIRMWARE = join(TEST_KERNEL, 'firmware')
+const PROGRAMS = join(TEST_KERNEL, 'participant')
 /** In the kernel's tree. */
 const DRIVER = 'drivers/vfio/pci/mlx5'
 const DRIVER_BUILD = 'obj-m := mlx5-vfio-pci.o\nmlx5-vfio-pci-y := main.o cmd.o\n'
@@ -39,7 +41,7 @@ const filesIn = directory =>
 
 function contentKey() {
   const hash = createHash('sha256').update(DRIVER_BUILD)
-  for (const path of [...filesIn(MODULES), ...filesIn(FIRMWARE)])
+  for (const path of [MODULES, FIRMWARE, PROGRAMS].flatMap(filesIn))
     hash.update(`${path.slice(TEST_KERNEL.length)}\0`).update(readFileSync(path))
   return hash.digest('hex').slice(0, 12)
 }
@@ -52,7 +54,7 @@ function sourcesOf(tree) {
 
 /**
  * @param {import('./kernel.mjs').Kernel} kernel one with a tree
- * @returns {Promise<string | undefined>} the directory with every .ko, undefined when there is nothing to build against
+ * @returns {Promise<string | undefined>} the directory with every .ko and program, undefined without a tree to build against
  */
 export async function ensureModules(kernel) {
   if (!kernel.tree) return undefined
@@ -71,7 +73,7 @@ export async function ensureModules(kernel) {
 }
 
 /** @param {import('./kernel.mjs').Kernel} kernel @param {Record<string, string>} sources @param {string} target */
-async function build({ tree = '' }, sources, target) {
+async function build({ tree = '', headers = '' }, sources, target) {
   const work = `${target}.unfinished`
   rmSync(work, { recursive: true, force: true })
   for (const [name, path] of Object.entries(sources)) copySources(path, join(work, name))
@@ -82,6 +84,10 @@ async function build({ tree = '' }, sources, target) {
   await run(['make', '-C', tree, `M=${work}`, 'modules'], { log: `${target}.log` })
   for (const path of filesIn(work).filter(path => path.endsWith('.ko')))
     cpSync(path, join(work, basename(path)))
+  for (const path of filesIn(PROGRAMS).filter(path => path.endsWith('.c'))) {
+    const program = join(work, basename(path, '.c'))
+    await run(['cc', '-O2', '-Wall', '-Wextra', '-Werror', '-isystem', headers, '-o', program, path])
+  }
   renameSync(work, target)
 }
 

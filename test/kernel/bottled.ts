@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { eventually } from './bottle_wait.ts'
 
 /** What a fault can be put on: test/kernel/firmware/README.md. */
 export type Point =
@@ -145,9 +146,7 @@ export class BottledFunction {
   /** Resolves when a command is held. */
   async isHeld(on: Point): Promise<void> {
     const path = file(this.#ownerOf(on), 'held')
-    for (;;) {
-      if ((await readFile(path, 'utf8')) !== '0\n') return
-    }
+    await eventually(async () => (await readFile(path, 'utf8')) !== '0\n')
   }
 
   /** Lets go of the commands that are held. */

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
-import { openBottledPair } from './bottle.ts'
+import { findDevice } from '#lib/index.js'
+import { openBottle, openBottledPair } from './bottle.ts'
 import { readAll } from './mlx5_stream.ts'
+import { startProgram } from './participant.ts'
 import { isAtLeast } from './release.ts'
 
 const page = 4096
@@ -31,5 +33,19 @@ describe('precopy info of a bottled mlx5 function', () => {
     await from.step(1)
     assert.ok((await source.precopyInfo()).dirtyBytes >= 80 + page + 1000)
     assert.equal((await readAll(source, 'idle')).length, 16 + 80 + page)
+  })
+})
+
+describe('a blocking read of a bottled mlx5 function while an increment is being saved', () => {
+  it('says that there is nothing in older kernels, and waits for it in newer ones', async () => {
+    await using bottle = await openBottle({ size: 16 * page, functions: 1 })
+    const [bottled] = bottle.functions
+    assert.ok(bottled)
+    const { cdev } = await findDevice(bottled.address)
+    await using reader = startProgram('blocking_read', [cdev?.node ?? ''])
+    assert.equal(await reader.hear(), 'ENOMSG')
+    await bottled.step(1)
+    await bottled.set({ latency: { SAVE: 100_000 } })
+    assert.equal(await reader.ask('go on'), isAtLeast(7, 0) ? String(16 + 80 + page) : 'ENOMSG')
   })
 })

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { openDevice } from '#lib/index.js'
 import { openBottle, openBottledPair, type Capabilities } from './bottle.ts'
+import { eventually } from './bottle_wait.ts'
 import type { BottledFunction } from './bottled.ts'
 import { runChild } from './child.ts'
 import { imagesOf, readAll } from './mlx5_stream.ts'
@@ -123,7 +124,7 @@ describe('a bottled mlx5 function whose firmware hangs', () => {
     await from.isHeld('SAVE')
     let isReset = false
     const reset = source.reset().then(() => (isReset = true))
-    while ((await from.resets()) < 2);
+    await eventually(async () => (await from.resets()) === 2)
     assert.equal(isReset, false)
     await from.release()
     await reset
