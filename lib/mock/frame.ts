@@ -6,15 +6,18 @@
  *   offset  size  field
  *   0       4     length of the header
  *   4       4     length of the payload
- *   8             the header: an object as JSON in UTF-8; a bigint in it is { "bigint": "123" }
+ *   8             the header: an object as JSON in UTF-8; what JSON has not is { "bigint": "123" }, { "number": "Infinity" }
  *                 the payload: bytes, as long as said
  */
 const prefixBytes = 8
 
-/** What a peer may make us keep: a frame that announces more is refused before any of it is read. */
+/**
+ * What a peer may make us keep: a frame that announces more is refused before any of it is read. The largest payload is
+ * that of a bitmap, as large as the seam lets one be.
+ */
 export const frameLimits: { readonly header: number; readonly payload: number } = {
   header: 64 * 1024,
-  payload: 16 * 1024 * 1024,
+  payload: 64 * 1024 * 1024,
 }
 
 /** A frame as it arrived. Whoever reads the header checks it: it is another process's. */
@@ -99,23 +102,26 @@ function frameOf(bytes: Buffer): Frame {
   return { header: header as Record<string, unknown>, payload: bytes.subarray(end) }
 }
 
-/** JSON in which a bigint keeps its kind. */
+/** JSON in which a bigint keeps its kind, and a number that is none in JSON its value. */
 export function toJson(value: unknown): string {
-  return JSON.stringify(value, (_, part: unknown) =>
-    typeof part === 'bigint' ? { bigint: part.toString() } : part,
-  )
+  return JSON.stringify(value, (_, part: unknown) => {
+    if (typeof part === 'bigint') return { bigint: String(part) }
+    return typeof part === 'number' && !Number.isFinite(part) ? { number: String(part) } : part
+  })
 }
 
 /** The value of {@link toJson}'s text. @throws FrameError for anything else. */
 export function fromJson(text: string): unknown {
   try {
-    return JSON.parse(text, (_, part: unknown) => (isBigint(part) ? BigInt(part.bigint) : part)) as unknown
+    return JSON.parse(text, (_, part: unknown) => revived(part)) as unknown
   } catch (cause) {
     throw new FrameError('it is no JSON', { cause })
   }
 }
 
-function isBigint(part: unknown): part is { bigint: string } {
-  if (typeof part !== 'object' || part === null || !('bigint' in part)) return false
-  return typeof part.bigint === 'string' && /^-?\d{1,20}$/.test(part.bigint)
+function revived(part: unknown): unknown {
+  if (typeof part !== 'object' || part === null) return part
+  const { bigint, number } = part as Record<string, unknown>
+  if (typeof bigint === 'string' && /^-?\d{1,20}$/.test(bigint)) return BigInt(bigint)
+  return typeof number === 'string' && /^(NaN|-?Infinity)$/.test(number) ? Number(number) : part
 }

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 export { MockDevice } from './device.ts'
+export { connectMockControl, type MockControl } from './control.ts'
+export { openRemoteMock } from './remote.ts'
+export { serveMock, type MockServer, type ServeOptions } from './serve.ts'
 export { MockOops } from './oops.ts'
 export { VirtualClock, type CancelWait } from './clock.ts'
 export { allFaultPoints, faultPoints, validateFault } from './faults.ts'
