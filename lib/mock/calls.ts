@@ -10,15 +10,15 @@ import type {
   RegionInfoAnswer,
 } from '../backend/seam.ts'
 import { errno } from '../kernel/errno.ts'
-import { savingGroup, stateName } from '../kernel/state.ts'
 import * as check from './arguments.ts'
 import { Boundary } from './boundary.ts'
 import type { Core } from './core.ts'
-import type { Regions, Session } from './drivers/driver.ts'
+import type { Regions } from './drivers/driver.ts'
 import { probe } from './features.ts'
 import { Lane } from './lane.ts'
 import { readRegion, writeRegion } from './region_access.ts'
-import { MockSessionCalls, type SessionHost } from './session_calls.ts'
+import type { SessionHost } from './session_calls.ts'
+import { Sets } from './sets.ts'
 
 /** As native/core/dma_log.cc has it. */
 const maxBitmapWords = 2 ** 26 / 8
@@ -31,9 +31,8 @@ export class MockDeviceCalls implements DeviceCalls, SessionHost {
   readonly boundary: Boundary
   readonly lane: Lane = new Lane()
   readonly #regions: Regions
-  readonly #sessions = new Set<MockSessionCalls>()
+  readonly #sets: Sets
   readonly #resets = new Set<Promise<unknown>>()
-  #arc = 0
   #isClosing = false
   #closed: Promise<void> | undefined
 
@@ -42,10 +41,11 @@ export class MockDeviceCalls implements DeviceCalls, SessionHost {
     this.core = core
     this.boundary = new Boundary(core)
     this.#regions = regions
+    this.#sets = new Sets(this)
   }
 
   get arc(): number {
-    return this.#arc
+    return this.#sets.count
   }
 
   deviceInfo(): Promise<DeviceInfoAnswer> {
@@ -112,12 +112,12 @@ export class MockDeviceCalls implements DeviceCalls, SessionHost {
       result,
       done: 0,
       times: new Float64Array(0),
-      arc: this.#arc,
+      arc: this.arc,
     })
     return this.#ask(
       'setStates',
       list,
-      () => this.#setStates(list),
+      () => this.#sets.make(list),
       refused,
       ({ result }) => result,
     )
@@ -188,43 +188,8 @@ export class MockDeviceCalls implements DeviceCalls, SessionHost {
   async #close(): Promise<void> {
     this.#isClosing = true
     this.lane.stop()
-    const sessions = [...this.#sessions].map(session => session.shutdown())
-    await Promise.all([this.lane.ended(), ...sessions, ...this.#resets])
+    await Promise.all([this.#sets.shutdown(), this.lane.ended(), ...this.#resets])
     await this.core.close()
-  }
-
-  async #setStates(states: readonly number[]): Promise<ArcsAnswer> {
-    const { clock, faults } = this.core
-    const unprepared = states.some(mayOpenSession) ? faults.take('PREPARE_SESSION')?.errno : undefined
-    const times = [clock.now()]
-    let result = unprepared === undefined ? 0 : -errno[unprepared]
-    let session: MockSessionCalls | undefined
-    let done = 0
-    for (const state of result < 0 ? [] : states) {
-      const made = await this.core.setState(state)
-      times.push(clock.now())
-      if (typeof made === 'number' && made < 0) {
-        result = made
-        break
-      }
-      this.#arc++
-      done++
-      if (typeof made === 'number') continue
-      if (this.#isClosing) {
-        result = -errno.ECANCELED
-        break
-      }
-      session = this.#openSession(made, session)
-    }
-    return { result, done, times: Float64Array.from(times), arc: this.#arc, ...(session && { session }) }
-  }
-
-  /** One that came before it in the same list was ended by the path itself. */
-  #openSession(session: Session, before: MockSessionCalls | undefined): MockSessionCalls {
-    void before?.shutdown()
-    const calls = new MockSessionCalls(this, session)
-    this.#sessions.add(calls)
-    return calls
   }
 
   #number(call: string, args: readonly unknown[], work: () => Promise<Answer> | Answer): Promise<Answer> {
@@ -247,11 +212,6 @@ export class MockDeviceCalls implements DeviceCalls, SessionHost {
     const inLane = (): Promise<T> => this.lane.post(async () => await work(), refused, -errno.EBADF)
     return this.boundary.call(call, args, inLane, resultOf)
   }
-}
-
-function mayOpenSession(number: number): boolean {
-  const state = stateName(number)
-  return state === 'RESUMING' || (state !== undefined && savingGroup.has(state))
 }
 
 /** The bitmap's size has to be known before the kernel is asked. */

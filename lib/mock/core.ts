@@ -2,7 +2,7 @@
 import type { PrecopyInfoAnswer } from '../backend/seam.ts'
 import { errno } from '../kernel/errno.ts'
 import { feature, operation } from '../kernel/feature.ts'
-import { nextState, preCopyStates, stateName, stateNumber, type StateName } from '../kernel/state.ts'
+import { preCopyStates, stateNumber, type StateName } from '../kernel/state.ts'
 import { sleep, type CancelWait, type MockClock } from './clock.ts'
 import type { DmaLog, Driver, Kernel, MakeDriver, Session } from './drivers/driver.ts'
 import type { FaultPlan } from './fault_plan.ts'
@@ -12,6 +12,7 @@ import type { History } from './history.ts'
 import { checkReport, makeRanges } from './log_ranges.ts'
 import { MockOops } from './oops.ts'
 import type { ResolvedOptions } from './options.ts'
+import { StateMachine } from './state_machine.ts'
 import { StateMutex } from './state_mutex.ts'
 
 /** What all holders of one device share. */
@@ -35,7 +36,7 @@ export class Core implements Kernel {
   readonly firmware: Firmware
   readonly mutex: StateMutex
   readonly driver: Driver
-  #state: StateName = 'RUNNING'
+  readonly #machine: StateMachine
   #precopyInfoV2 = false
   #opens = 0
   #oops: MockOops | undefined
@@ -46,13 +47,9 @@ export class Core implements Kernel {
     this.clock = clock
     this.faults = faults
     this.history = history
-    this.firmware = new Firmware({
-      options,
-      clock,
-      faults,
-      history,
-      onReset: () => void this.#resetByOther(),
-    })
+    const onReset = (): void => void this.#resetByOther()
+    this.firmware = new Firmware({ options, clock, faults, history, onReset })
+    this.#machine = new StateMachine({ flags: options.capabilities, faults, history, onReset })
     this.mutex = new StateMutex(() => this.#takeNoticeOfReset())
     this.driver = makeDriver(this)
   }
@@ -61,7 +58,7 @@ export class Core implements Kernel {
   onFirstOpen: (() => void) | undefined
 
   get state(): StateName {
-    return this.#state
+    return this.#machine.state
   }
 
   get precopyInfoV2(): boolean {
@@ -79,8 +76,7 @@ export class Core implements Kernel {
   }
 
   enterError(): void {
-    this.history.record({ kind: 'event', event: 'error' })
-    this.#state = 'ERROR'
+    this.#machine.become('ERROR')
   }
 
   oops(what: string): never {
@@ -98,7 +94,7 @@ export class Core implements Kernel {
     this.onFirstOpen?.()
     if (this.driver.keepsState !== true) {
       this.firmware.reset()
-      this.#state = 'RUNNING'
+      this.#machine.become('RUNNING')
     }
     this.firmware.setOpen(true)
   }
@@ -139,7 +135,7 @@ export class Core implements Kernel {
   }
 
   async #takeNoticeOfReset(): Promise<void> {
-    this.#state = 'RUNNING'
+    this.#machine.become('RUNNING')
     await this.driver.endSessions()
   }
 
@@ -154,48 +150,17 @@ export class Core implements Kernel {
   /** FEATURE_MIG_DEVICE_STATE, GET. */
   async getState(): Promise<number> {
     const checked = checkFeature(feature.MIG_DEVICE_STATE, operation.GET, this.options)
-    return checked < 0 ? checked : await this.mutex.run(() => stateNumber(this.#state))
+    return checked < 0 ? checked : await this.mutex.run(() => stateNumber(this.#machine.state))
   }
 
   /** FEATURE_MIG_DEVICE_STATE, SET: the session that it opened, 0, or -errno. */
   async setState(target: number): Promise<Session | number> {
     const checked = checkFeature(feature.MIG_DEVICE_STATE, operation.SET, this.options)
     if (checked < 0) return checked
-    const made = await this.mutex.run(() => this.#walk(target))
+    const made = await this.mutex.run(() => this.#machine.walk(this.driver, target))
     if (typeof made === 'number') return made
     const fault = this.faults.take('INSTALL_FD')
     return fault?.errno === undefined ? made : -errno[fault.errno]
-  }
-
-  /** What every driver's set_state does: steps along the table until the state is there or a step fails. */
-  async #walk(target: number): Promise<Session | number> {
-    let made: Session | number = 0
-    while (stateNumber(this.#state) !== target) {
-      if (this.faults.take('ADAPTER_RECOVERY')) this.enterError()
-      const before = this.driver.beforeSet?.() ?? 0
-      if (before < 0) return before
-      const to = stateName(target)
-      const next = to && nextState(this.#state, to, this.options.capabilities)
-      if (next === undefined) {
-        this.driver.onRefused?.(target)
-        return -errno.EINVAL
-      }
-      made = await this.#step(next)
-      if (typeof made === 'number' && made < 0) return made
-    }
-    return made
-  }
-
-  async #step(to: StateName): Promise<Session | number> {
-    const from = this.#state
-    const fault = this.faults.take(`${from}->${to}`)
-    if (fault?.reset === true) void this.#resetByOther()
-    await this.faults.hold(fault)
-    const made = fault?.errno === undefined ? await this.driver.step(from, to) : -errno[fault.errno]
-    const failed = typeof made === 'number' && made < 0
-    this.history.record({ kind: 'arc', from, to, errno: failed ? made : 0 })
-    if (!failed) this.#state = to
-    return made
   }
 
   /** FEATURE_MIG_DATA_SIZE. */
@@ -215,7 +180,7 @@ export class Core implements Kernel {
   async precopyInfo(session: Session): Promise<PrecopyInfoAnswer> {
     if (session.precopyInfo === undefined) return noInfo(-errno.ENOTTY)
     const answer = await this.mutex.run(async () =>
-      preCopyStates.has(this.#state) ? await session.precopyInfo?.() : undefined,
+      preCopyStates.has(this.#machine.state) ? await session.precopyInfo?.() : undefined,
     )
     if (answer === undefined) return noInfo(-errno.EINVAL)
     if (answer.result < 0) return noInfo(answer.result)

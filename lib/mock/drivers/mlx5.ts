@@ -107,10 +107,10 @@ class Mlx5 implements Driver {
   async #suspend(half: 'initiator' | 'responder'): Promise<number> {
     if (this.#detached) return -errno.ENOTCONN
     const saving = this.#saving
-    const interrupted = (await saving?.lockSave('WAIT_SUSPEND')) ?? 0
+    const interrupted = (await saving?.slot.lock('WAIT_SUSPEND')) ?? 0
     if (interrupted < 0) return interrupted
     const { errno: answer } = await this.#kernel.firmware.suspend(half)
-    saving?.unlockSave()
+    saving?.slot.unlock()
     return answer
   }
 

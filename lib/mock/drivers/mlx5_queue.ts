@@ -1,15 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Fault } from '../faults.ts'
 
-/** Memory of a session in the kernel, of which only the size counts here. */
-export interface DataBuffer {
-  readonly pages: number
-  /** 1 or 2 for the two that chunks go through, 0 for any other. */
-  chunk: number
-  /** What is saved into it counts as initial bytes. */
-  countsAsInitial: boolean
-}
-
 /** Something to read: a header, or an image. */
 export interface Queued {
   readonly length: number

@@ -3,11 +3,19 @@ import type { PrecopyInfoAnswer } from '../../backend/seam.ts'
 import { errno } from '../../kernel/errno.ts'
 import type { Saved, Sizes } from '../firmware.ts'
 import { pageBytes } from '../state.ts'
-import { Semaphore } from '../semaphore.ts'
 import { status } from '../status.ts'
 import { WaitQueue } from '../wait.ts'
 import { POLLIN, POLLRDHUP, POLLRDNORM, type Kernel, type Session } from './driver.ts'
-import { queuedBytes, RecordQueue, type DataBuffer } from './mlx5_queue.ts'
+import {
+  buffersOfChunks,
+  newBuffer,
+  SessionBuffers,
+  type DataBuffer,
+  type Preparation,
+} from './mlx5_buffers.ts'
+import { InitialRegion, makesImage, tell } from './mlx5_precopy_info.ts'
+import { queuedBytes, RecordQueue } from './mlx5_queue.ts'
+import { SaveSlot } from './mlx5_save_slot.ts'
 import { imageRecord, recordHeaderBytes, stopCopySizeRecord } from './mlx5_record.ts'
 
 /** enum mlx5_vf_migf_state, which of them the session is in; `'initial'` until its first SAVE is done. */
@@ -21,26 +29,14 @@ export interface SavingHost {
   readonly saving: Mlx5Saving | undefined
 }
 
-/** With how many buffers a session begins. */
-export interface Preparation {
-  /** Bytes that the first SAVE needs. */
-  readonly bytes: number
-  /** Bytes of all chunks together. */
-  readonly total: number
-  readonly track: boolean
-}
-
 /** What an incremental query is made for. */
 interface QueryFor {
   readonly isFinal?: boolean
   readonly isCleanup?: boolean
 }
 
-const maxChunkBytes = 8 * 1024 * 1024
-/** The command's field for it has 32 bits. */
-const maxSaveBytes = 2 ** 32 - pageBytes
 const stopCopySizeBytes = 24
-const buffersOfChunks = 2
+const noInfo = { initialBytes: 0, dirtyBytes: 0, flags: 0 }
 
 /**
  * A saving data_fd of mlx5: struct mlx5_vf_migration_file in drivers/vfio/pci/mlx5/main.c and cmd.c. One SAVE runs at
@@ -52,13 +48,11 @@ export class Mlx5Saving implements Session {
   readonly #kernel: Kernel
   readonly #host: SavingHost
   readonly #queue: RecordQueue
-  readonly #saveDone = new Semaphore()
-  readonly #free: DataBuffer[] = []
-  readonly #reserved: (DataBuffer | undefined)[] = []
+  /** Where its SAVE runs. */
+  readonly slot: SaveSlot
+  readonly #buffers = new SessionBuffers()
+  readonly #initial = new InitialRegion()
   #state: SavingState = 'initial'
-  #running: Promise<void> = Promise.resolve()
-  #initialStart = 0
-  #initialBytes = 0
   #readyChunks = 0
   /** What the next chunk needs, which waits for a buffer. */
   #delayed = 0
@@ -66,26 +60,17 @@ export class Mlx5Saving implements Session {
   constructor(kernel: Kernel, host: SavingHost) {
     this.#kernel = kernel
     this.#host = host
+    this.slot = new SaveSlot(kernel)
     this.#queue = new RecordQueue(kernel.faults.take('STREAM'))
   }
 
-  get state(): SavingState {
-    return this.#state
-  }
-
   /** Sets buffers aside, queues record 0, and begins the first SAVE: mlx5vf_pci_save_device_data() behind its query. */
-  async begin({ bytes, total, track }: Preparation): Promise<number> {
-    const isChunked = this.#kernel.options.chunkSize !== undefined
-    const wanted = isChunked
-      ? Math.max(bytes, Math.min(maxChunkBytes, total))
-      : bytes + (track ? Math.floor(bytes / 10) : 0)
-    const pages = Math.ceil(Math.min(wanted, maxSaveBytes) / pageBytes)
-    for (let chunk = 1; chunk <= (isChunked ? buffersOfChunks : 1); chunk++) {
-      this.#reserved[chunk - 1] = { pages, chunk: isChunked ? chunk : 0, countsAsInitial: false }
-    }
+  async begin(preparation: Preparation): Promise<number> {
+    const { track } = preparation
+    const pages = this.#buffers.reserve(preparation, this.#kernel.options.chunkSize !== undefined)
     this.#queue.add(queuedBytes(stopCopySizeRecord(pages * pageBytes)))
-    if (track) this.#initialBytes = stopCopySizeBytes
-    const buffer = track ? { pages, chunk: 0, countsAsInitial: false } : this.#takeReserved(0, 0)
+    if (track) this.#initial.add(stopCopySizeBytes)
+    const buffer = track ? newBuffer(pages) : this.#buffers.takeReserved(0)
     return await this.#save(buffer, false, track)
   }
 
@@ -95,7 +80,7 @@ export class Mlx5Saving implements Session {
     const sizes = await this.query({ isFinal: true })
     if (sizes.errno < 0) return this.#fail(sizes.errno)
     if (this.#kernel.faults.take('ALLOC_STOP_COPY')) return this.#fail(-errno.ENOMEM)
-    const answer = await this.#save(this.#takeReserved(0, sizes.bytes), true, false)
+    const answer = await this.#save(this.#buffers.takeReserved(0, sizes.bytes), true, false)
     return answer < 0 ? this.#fail(answer) : 0
   }
 
@@ -103,14 +88,14 @@ export class Mlx5Saving implements Session {
   async giveUp(): Promise<number> {
     const sizes = await this.query({ isCleanup: true })
     if (sizes.errno < 0) return sizes.errno
-    return await this.#save(this.#takeFree(sizes.bytes), false, false)
+    return await this.#save(this.#buffers.take(sizes.bytes), false, false)
   }
 
   /** The incremental query, which waits for a SAVE that runs. */
   async query({ isFinal = false, isCleanup = false }: QueryFor = {}): Promise<Sizes> {
     const none = { status: 0, bytes: 0, total: 0, reinit: false }
     if (this.#host.isDetached) return { ...none, errno: -errno.ENOTCONN }
-    const interrupted = await this.lockSave('WAIT_QUERY')
+    const interrupted = await this.slot.lock('WAIT_QUERY')
     if (interrupted < 0) return { ...none, errno: interrupted }
     try {
       const fellBack = this.#state === 'PRE_COPY_ERROR' && !isCleanup
@@ -118,25 +103,13 @@ export class Mlx5Saving implements Session {
       if (this.#state === 'ERROR') return { ...none, errno: -errno.ENODEV }
       return await this.#kernel.firmware.query(!fellBack)
     } finally {
-      this.unlockSave()
+      this.slot.unlock()
     }
-  }
-
-  /** Waits until no SAVE runs, and lets none begin. 0, or -EINTR. */
-  async lockSave(point: 'WAIT_SUSPEND' | 'WAIT_QUERY' | 'WAIT_SAVE'): Promise<number> {
-    const fault = this.#kernel.faults.take(point)
-    if (fault?.errno !== undefined) return -errno[fault.errno]
-    await this.#saveDone.take()
-    return 0
-  }
-
-  unlockSave(): void {
-    this.#saveDone.release()
   }
 
   /** mlx5vf_disable_fds(): waits for a SAVE that runs. Answers the state that the session was in. */
   async end(): Promise<SavingState> {
-    await this.#running
+    await this.slot.ended()
     const last = this.#state
     this.#queue.clear()
     this.#setState('ERROR')
@@ -170,26 +143,17 @@ export class Mlx5Saving implements Session {
   /** mlx5vf_precopy_ioctl() behind the check of the state. */
   async precopyInfo(): Promise<PrecopyInfoAnswer> {
     const asked = await this.#askIncrement()
-    if (asked.errno < 0) return info({ result: asked.errno })
-    if (this.#state === 'ERROR') return info({ result: -errno.ENODEV })
-    const reinit = asked.reinit && this.#kernel.precopyInfoV2
+    if (asked.errno < 0) return { ...noInfo, result: asked.errno }
+    if (this.#state === 'ERROR') return { ...noInfo, result: -errno.ENODEV }
+    const { kernel } = this.#kernel.options
     const { position, end } = this.#queue
     const unread = end - position
-    if (reinit) {
-      this.#initialStart = position
-      this.#initialBytes = unread
-    }
-    const initialLeft = this.#initialStart + this.#initialBytes - position
-    const saves = (reinit || unread === 0) && asked.bytes > 0
-    // 6.12 does not count the header of the record that is to come.
-    const coming = saves && this.#kernel.options.kernel !== '6.12' ? recordHeaderBytes : 0
-    const told = reinit
-      ? { initialBytes: unread + asked.bytes + coming, flags: 1 }
-      : initialLeft > 0
-        ? { initialBytes: initialLeft }
-        : { dirtyBytes: unread + asked.bytes + coming }
-    const result = saves ? await this.#saveIncrement(asked.bytes, reinit) : 0
-    return info(result < 0 ? { result } : told)
+    const reinit = kernel !== '6.12' && asked.reinit && this.#kernel.precopyInfoV2
+    if (reinit) this.#initial.restart(position, unread)
+    const initialLeft = this.#initial.left(position)
+    const findings = { kernel, unread, initialLeft, increment: asked.bytes, reinit }
+    const result = makesImage(findings) ? await this.#saveIncrement(asked.bytes, reinit) : 0
+    return result < 0 ? { ...noInfo, result } : tell(findings)
   }
 
   /** In PRE_COPY_P2P there is nothing that could be saved, and nothing is asked. */
@@ -200,13 +164,12 @@ export class Mlx5Saving implements Session {
     if (isDetached) return { ...none, errno: -errno.ENOTCONN }
     if (saving === undefined)
       return this.#kernel.oops('precopy info waits for saving_migf->save_comp, and saving_migf is NULL')
-    const sizes = await saving.query()
-    return this.#kernel.options.kernel === '6.12' ? { ...sizes, reinit: false } : sizes
+    return await saving.query()
   }
 
   async #saveIncrement(bytes: number, countsAsInitial: boolean): Promise<number> {
     if (this.#kernel.faults.take('ALLOC_PRECOPY_INFO')) return this.#fail(-errno.ENOMEM)
-    const buffer = this.#takeFree(bytes)
+    const buffer = this.#buffers.take(bytes)
     buffer.countsAsInitial = countsAsInitial
     const answer = await this.#save(buffer, true, true)
     return answer < 0 ? this.#fail(answer) : 0
@@ -214,7 +177,7 @@ export class Mlx5Saving implements Session {
 
   /** mlx5vf_cmd_save_vhca_state(): 0 when the firmware has it, and what becomes of it shows in the session. */
   async #save(buffer: DataBuffer, incremental: boolean, track: boolean): Promise<number> {
-    const interrupted = await this.lockSave('WAIT_SAVE')
+    const interrupted = await this.slot.lock('WAIT_SAVE')
     if (interrupted < 0) return interrupted
     const inPreCopy = this.#state === 'PRE_COPY' || this.#state === 'PRE_COPY_ERROR'
     const isCleanup = inPreCopy && !track && !incremental
@@ -225,18 +188,10 @@ export class Mlx5Saving implements Session {
       room: buffer.pages * pageBytes,
     }
     if (isFinal) this.#setState('SAVE_STOP_COPY_CHUNK')
-    const fault = this.#kernel.faults.take('SAVE_SUBMIT')
-    if (fault?.errno !== undefined) {
-      this.unlockSave()
-      return -errno[fault.errno]
-    }
-    const saving = this.#kernel.firmware.save(demand, isCleanup ? ['SAVE_CLEANUP', 'SAVE'] : ['SAVE'])
-    this.#running = saving.then(saved => {
+    return this.slot.submit(demand, isCleanup, saved => {
       if (saved.errno === 0) this.#onSaved(saved, buffer, isFinal)
       else this.#onFailed(saved, buffer, isFinal)
-      this.unlockSave()
     })
-    return 0
   }
 
   /** mlx5vf_save_callback(). */
@@ -251,7 +206,7 @@ export class Mlx5Saving implements Session {
         copy: (from, into) => image.copy(from, into),
         done: () => this.#onRead(buffer),
       })
-      if (isInitial || buffer.countsAsInitial) this.#initialBytes += recordHeaderBytes + image.length
+      if (isInitial || buffer.countsAsInitial) this.#initial.add(recordHeaderBytes + image.length)
     }
     buffer.countsAsInitial = false
     if (chunk > 0) this.#readyChunks++
@@ -265,18 +220,15 @@ export class Mlx5Saving implements Session {
 
   /** mlx5vf_mig_file_cleanup_cb(). */
   #onFailed(saved: Saved, buffer: DataBuffer, isFinal: boolean): void {
-    this.#putFree(buffer)
+    this.#buffers.giveBack(buffer)
     const isTracking = saved.status === status.BAD_RESOURCE_STATE && !isFinal
     this.#setState(isTracking ? 'PRE_COPY_ERROR' : 'ERROR')
   }
 
   /** An image was read to its end: its memory is for the next one. */
   #onRead(buffer: DataBuffer): void {
-    if (buffer.chunk === 0) {
-      this.#putFree(buffer)
-      return
-    }
-    this.#reserved[buffer.chunk - 1] = buffer
+    this.#buffers.giveBack(buffer)
+    if (buffer.chunk === 0) return
     this.#readyChunks--
     const next = this.#delayed
     this.#delayed = 0
@@ -287,35 +239,11 @@ export class Mlx5Saving implements Session {
   #saveChunk(chunk: number, bytes: number): void {
     const work = this.#kernel.mutex.run(async () => {
       if (this.#state === 'ERROR') return
-      const answer = await this.#save(this.#takeReserved(chunk - 1, bytes), true, false)
+      const answer = await this.#save(this.#buffers.takeReserved(chunk - 1, bytes), true, false)
       if (answer < 0) this.#fail(answer)
     })
     // A kernel that has crashed tells whoever calls it.
     work.catch(() => undefined)
-  }
-
-  #takeReserved(index: number, bytes: number): DataBuffer {
-    const buffer = this.#reserved[index]
-    if (buffer === undefined) throw new Error(`buffer ${index} of the session is in use`)
-    this.#reserved[index] = undefined
-    if (buffer.pages * pageBytes >= bytes) return buffer
-    const larger = this.#takeFree(bytes)
-    larger.chunk = buffer.chunk
-    this.#putFree(buffer)
-    return larger
-  }
-
-  /** mlx5vf_get_data_buffer(): the first that is large enough; smaller ones before it are freed. */
-  #takeFree(bytes: number): DataBuffer {
-    const pages = Math.ceil(bytes / pageBytes)
-    for (let buffer = this.#free.shift(); buffer; buffer = this.#free.shift()) {
-      if (buffer.pages >= pages) return buffer
-    }
-    return { pages, chunk: 0, countsAsInitial: false }
-  }
-
-  #putFree(buffer: DataBuffer): void {
-    this.#free.push({ ...buffer, chunk: 0, countsAsInitial: false })
   }
 
   #fail(answer: number): number {
@@ -327,8 +255,4 @@ export class Mlx5Saving implements Session {
     this.#state = state
     this.changed.wake()
   }
-}
-
-function info(told: Partial<PrecopyInfoAnswer>): PrecopyInfoAnswer {
-  return { result: 0, initialBytes: 0, dirtyBytes: 0, flags: 0, ...told }
 }
