@@ -5,10 +5,6 @@ export class Semaphore {
   readonly #turns: (() => void)[] = []
   #taken = false
 
-  get isTaken(): boolean {
-    return this.#taken
-  }
-
   async take(): Promise<void> {
     if (this.#taken) await new Promise<void>(resolve => this.#turns.push(resolve))
     this.#taken = true

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { CancelWait, MockClock } from './clock.ts'
+import type { MockClock } from './clock.ts'
 
 /** Those who wait for something to change, as on a wait queue of the kernel. */
 export class WaitQueue {
@@ -13,11 +13,8 @@ export class WaitQueue {
   }
 
   /** Calls `look` at the next wake. */
-  add(look: () => void): CancelWait {
+  add(look: () => void): void {
     this.#waiters.push(look)
-    return () => {
-      this.#waiters = this.#waiters.filter(other => other !== look)
-    }
   }
 }
 

@@ -35,9 +35,10 @@ export class Hand {
     return said((await this.set(...states)).result)
   }
 
-  async state(): Promise<StateName | number | string> {
+  /** The name of the state, or the errno. */
+  async state(): Promise<number | string> {
     const answer = await this.backend.calls.getState()
-    return answer < 0 ? said(answer) : (stateName(answer) ?? answer)
+    return stateName(answer) ?? said(answer)
   }
 
   /** One read: how many bytes there were, or the errno. */

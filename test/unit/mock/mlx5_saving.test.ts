@@ -13,7 +13,7 @@ interface Row {
   readonly session: string
   readonly read: number | string
   readonly poll: number
-  prepare(kernel: '6.12' | '7.2'): Promise<Hand>
+  readonly prepare: (kernel: '6.12' | '7.2') => Promise<Hand>
 }
 
 async function entered(options: MockOptions, ...faults: NonNullable<MockOptions['faults']>): Promise<Hand> {
@@ -113,7 +113,10 @@ for (const kernel of ['6.12', '7.2'] as const) {
       it(`${session}: a read ${read === 'blocks' ? 'waits' : `answers ${read}`}, poll 0x${poll.toString(16)}`, async () => {
         const hand = await prepare(kernel)
         assert.equal(hand.mock.poll(), poll)
-        if (read !== 'blocks') return assert.equal(await hand.read(), read)
+        if (read !== 'blocks') {
+          assert.equal(await hand.read(), read)
+          return
+        }
         const reading = hand.read()
         assert.ok(await blocks(hand, reading))
         hand.mock.releaseHeld()
