@@ -5,6 +5,7 @@ const deadlineMs = 20_000
 export async function eventually(holds: () => Promise<boolean>): Promise<void> {
   const end = performance.now() + deadlineMs
   while (!(await holds())) {
-    if (performance.now() > end) throw new Error(`it has not come true within ${deadlineMs} ms: ${String(holds)}`)
+    if (performance.now() > end)
+      throw new Error(`it has not come true within ${deadlineMs} ms: ${String(holds)}`)
   }
 }

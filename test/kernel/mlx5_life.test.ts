@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
-import { openDevice } from '#lib/index.js'
+import { migrate, MigrationError, openDevice } from '#lib/index.js'
 import { openBottle, openBottledPair, type Capabilities } from './bottle.ts'
 import { eventually } from './bottle_wait.ts'
 import type { BottledFunction } from './bottled.ts'
@@ -131,6 +131,32 @@ describe('a bottled mlx5 function whose firmware hangs', () => {
     assert.equal(await source.state(), 'RUNNING')
     const [, save] = (await from.commands()).filter(({ name }) => name !== 'QUERY_HCA_CAP')
     assert.deepEqual([save?.name, save?.fields.status], ['SAVE', '0x4'])
+  })
+
+  it('in a LOAD of a migration that is given up leaves the source running as if nothing had been', async () => {
+    await using pair = await openBottledPair({ size })
+    const { from, to, source, destination } = pair
+    await from.step(7)
+    await to.fault('LOAD', 'hold', 1)
+    const controller = new AbortController()
+    const migration = migrate({ from: source, to: destination, signal: controller.signal }).then(
+      () => assert.fail('it migrated'),
+      (error: unknown) => error,
+    )
+    await to.isHeld('LOAD')
+    controller.abort()
+    await to.release()
+    assert.ok((await migration) instanceof MigrationError)
+    assert.deepEqual([await source.state(), await destination.state()], ['RUNNING', 'RESUMING'])
+    assert.ok(await from.isRunning())
+    await from.step(1)
+    assert.deepEqual(
+      (await from.runs()).map(({ first, after }) => [first, after]),
+      [[0n, 8n]],
+    )
+    await destination.reset()
+    await migrate({ from: source, to: destination })
+    assert.deepEqual(await to.digest(), await from.digest())
   })
 
   it('in a SAVE holds up a close until it is over', async () => {

@@ -156,7 +156,7 @@ void fw_faults_show(struct fw_faults *faults, struct seq_file *seq)
 	spin_unlock_irq(&faults->lock);
 }
 
-/* Counts this execution. Returns the fault that it is to suffer, which is the caller's from then on. */
+/* Counts this execution. Returns the fault that it is to suffer, which the caller then owns. */
 struct fw_fault *fw_faults_take(struct fw_faults *faults, enum fw_point point)
 {
 	struct fw_fault *fault, *next, *due = NULL;

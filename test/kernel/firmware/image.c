@@ -33,8 +33,11 @@ struct fw_cursor {
 	u32 words;
 };
 
-static __le32 *fw_next(struct fw_cursor *cursor)
+/* Steps over as many of the next words as lie together, and says how many they are. */
+static __le32 *fw_next_words(struct fw_cursor *cursor, u32 *count)
 {
+	__le32 *first;
+
 	if (!cursor->words) {
 		u32 bytes;
 
@@ -42,32 +45,61 @@ static __le32 *fw_next(struct fw_cursor *cursor)
 		cursor->words = bytes / sizeof(__le32);
 		cursor->offset += bytes;
 	}
-	cursor->words--;
-	return cursor->word++;
+	*count = min(*count, cursor->words);
+	first = cursor->word;
+	cursor->word += *count;
+	cursor->words -= *count;
+	return first;
 }
 
-struct fw_content {
-	u32 page, version, h;
-};
+static __le32 *fw_next(struct fw_cursor *cursor)
+{
+	u32 one = 1;
 
-static struct fw_content fw_content_of(u32 page, u32 version, u64 seed)
+	return fw_next_words(cursor, &one);
+}
+
+/* What the words of a page after its first two begin with. */
+static u32 fw_content(u32 page, u32 version, u64 seed)
 {
 	u32 h = fw_mix(fw_mix(page + FW_STRIDE) ^ version);
 
-	h = fw_mix(fw_mix(h ^ lower_32_bits(seed)) ^ upper_32_bits(seed));
-	return (struct fw_content){ page, version, h };
+	return fw_mix(fw_mix(h ^ lower_32_bits(seed)) ^ upper_32_bits(seed));
 }
 
-static u32 fw_word(const struct fw_content *content, u32 k)
+static void fw_write_page(struct fw_cursor *cursor, const struct fw_page_version *page,
+			  u64 seed, u32 words)
 {
-	switch (k) {
-	case 0:
-		return content->page;
-	case 1:
-		return content->version;
-	default:
-		return content->h + k * FW_STRIDE;
+	u32 h = fw_content(page->page, page->version, seed), k = 2, count, i;
+
+	*fw_next(cursor) = cpu_to_le32(page->page);
+	*fw_next(cursor) = cpu_to_le32(page->version);
+	for (; k < words; k += count) {
+		__le32 *to;
+
+		count = words - k;
+		to = fw_next_words(cursor, &count);
+		for (i = 0; i < count; i++)
+			to[i] = cpu_to_le32(h + (k + i) * FW_STRIDE);
 	}
+}
+
+/* Compares what comes after the page's first two words. */
+static bool fw_is_page(struct fw_cursor *cursor, const struct fw_page_version *page, u64 seed,
+		       u32 words)
+{
+	u32 h = fw_content(page->page, page->version, seed), k = 2, count, i;
+
+	for (; k < words; k += count) {
+		const __le32 *from;
+
+		count = words - k;
+		from = fw_next_words(cursor, &count);
+		for (i = 0; i < count; i++)
+			if (le32_to_cpu(from[i]) != h + (k + i) * FW_STRIDE)
+				return false;
+	}
+	return true;
 }
 
 void fw_image_write(const struct fw_memory *memory, const struct fw_save_plan *plan)
@@ -76,17 +108,15 @@ void fw_image_write(const struct fw_memory *memory, const struct fw_save_plan *p
 	struct fw_cursor cursor = { .memory = memory };
 	u64 size = le64_to_cpu(plan->header.size);
 	u64 seed = le64_to_cpu(plan->header.seed);
-	u32 i, k;
+	u32 i;
 
 	for (i = 0; i < sizeof(plan->header) / sizeof(*words); i++)
 		*fw_next(&cursor) = words[i];
 	for (i = 0; i < plan->count; i++) {
 		const struct fw_page_version *page = &plan->pages[i];
-		struct fw_content content = fw_content_of(page->page, page->version, seed);
-		u32 count = fw_page_bytes(size, page->page) / sizeof(__le32);
 
-		for (k = 0; k < count; k++)
-			*fw_next(&cursor) = cpu_to_le32(fw_word(&content, k));
+		fw_write_page(&cursor, page, seed,
+			      fw_page_bytes(size, page->page) / sizeof(__le32));
 		cond_resched();
 	}
 }
@@ -140,24 +170,18 @@ int fw_image_read_pages(const struct fw_memory *memory, u32 length,
 	u64 size = le64_to_cpu(header->size), seed = le64_to_cpu(header->seed);
 	u32 count = le32_to_cpu(header->pages), total = fw_pages_of(size);
 	u64 offset = sizeof(*header);
-	u32 i, k;
+	u32 i, bytes;
 
 	for (i = 0; i < count; i++) {
-		u32 page = le32_to_cpu(*fw_next(&cursor));
-		u32 version = le32_to_cpu(*fw_next(&cursor));
-		struct fw_content content = fw_content_of(page, version, seed);
-		u32 bytes;
-
-		if (page >= total || (i && page <= pages[i - 1].page))
+		pages[i].page = le32_to_cpu(*fw_next(&cursor));
+		pages[i].version = le32_to_cpu(*fw_next(&cursor));
+		if (pages[i].page >= total || (i && pages[i].page <= pages[i - 1].page))
 			return MLX5_CMD_STAT_BAD_PARAM_ERR;
-		bytes = fw_page_bytes(size, page);
+		bytes = fw_page_bytes(size, pages[i].page);
 		offset += bytes;
-		if (offset > length)
+		if (offset > length ||
+		    !fw_is_page(&cursor, &pages[i], seed, bytes / sizeof(__le32)))
 			return MLX5_CMD_STAT_BAD_PARAM_ERR;
-		for (k = 2; k < bytes / sizeof(__le32); k++)
-			if (le32_to_cpu(*fw_next(&cursor)) != fw_word(&content, k))
-				return MLX5_CMD_STAT_BAD_PARAM_ERR;
-		pages[i] = (struct fw_page_version){ page, version };
 		cond_resched();
 	}
 	return offset == length ? 0 : MLX5_CMD_STAT_BAD_PARAM_ERR;

@@ -194,8 +194,8 @@ static void __exit fw_exit(void)
 {
 	fw_knobs_exit();
 	fw_flr_exit();
-	destroy_workqueue(fw_queue);
 	fw_remove_all();
+	destroy_workqueue(fw_queue);
 	fw_memory_exit();
 	platform_device_unregister(fw_platform);
 }

@@ -77,8 +77,8 @@ static void fw_plan(struct fw_save *save, const void *in)
 	plan->track = MLX5_GET(save_vhca_state_in, in, set_track);
 	plan->buffer = min_t(u64, MLX5_GET(save_vhca_state_in, in, size),
 			     fw_memory_bytes(save->memory));
-	snprintf(command->arguments, sizeof(command->arguments), " incremental=%u track=%u buffer=%u",
-		 plan->incremental, plan->track, plan->buffer);
+	snprintf(command->arguments, sizeof(command->arguments),
+		 " incremental=%u track=%u buffer=%u", plan->incremental, plan->track, plan->buffer);
 	if (command->fault && command->fault->result != FW_HOLD)
 		return;
 	spin_lock_irq(&vf->lock);
