@@ -12,6 +12,7 @@ import { save } from '#lib/cli/schemas/save.js'
 import { show } from '#lib/cli/schemas/show.js'
 import { state } from '#lib/cli/schemas/state.js'
 import * as v from 'valibot'
+import { MockDevice, serveMock } from 'vfio-migrate/mock'
 import { failureOf, inProcess, jsonOf } from './command.js'
 
 describe('the command with a mock', function () {
@@ -132,6 +133,41 @@ describe('the command with a mock', function () {
         assert.ok(!readdirSync(directory).includes('never'))
       })
     }
+  })
+})
+
+describe('the command with a mock of another process', function () {
+  this.timeout(20_000)
+  const directory = mkdtempSync(join(tmpdir(), 'vfio-migrate-served-'))
+  const path = join(directory, 'socket')
+  after(() => rmSync(directory, { recursive: true }))
+
+  it('moves one that is lent, and leaves it stopped', async () => {
+    const mock = new MockDevice({ name: 'there', size: 4096 })
+    await using server = await serveMock(mock, path, { dies: 'with-host' })
+    assert.equal((await jsonOf(['show', `mock+unix:${server.path}`], show)).device.name, 'there')
+    const words = ['move', `mock+unix:${server.path}`, 'mock:size=4KiB', '--release']
+    const { source, mock: simulated } = await jsonOf(words, move)
+    assert.deepEqual([simulated, source.device.name, source.device.origin], [true, 'there', 'lent'])
+    assert.equal(mock.state, 'STOP')
+    assert.equal((await jsonOf(['state', `mock+unix:${server.path}`], state)).state, 'STOP')
+  })
+
+  it('refuses one as a source that opening has reset, unless it may be blank', async () => {
+    const mock = new MockDevice({ size: 4096 })
+    await using server = await serveMock(mock, path, { dies: 'with-client' })
+    const words = ['move', `mock+unix:${server.path}`, 'mock:size=4KiB', '--release']
+    const refused = await inProcess([...words, '--json'])
+    const { error } = v.parse(failure, JSON.parse(refused.stdout))
+    assert.deepEqual([refused.exit, error.code], [2, 'ERR_VFIO_USAGE'])
+    assert.match(error.message, /nothing but a blank state to take.*--blank-source/)
+    const { exit, stderr } = await inProcess([...words, '--blank-source'])
+    assert.equal(exit, 0, stderr)
+  })
+
+  it('takes one that nobody serves for a device that there is not', async () => {
+    const { exit } = await inProcess(['state', `mock+unix:${join(directory, 'none')}`])
+    assert.equal(exit, 3)
   })
 })
 

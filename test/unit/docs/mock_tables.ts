@@ -67,4 +67,10 @@ function takes({ status, errno, hold, reset, bytes, event }: PointRule): string 
 /** The errnos that every command can end with. */
 export const commandErrnos: string = allFaultPoints.QUERY.errno?.join(' ') ?? ''
 
-const who = ({ flavours: names }: PointRule): string => names?.join(' ') ?? 'all'
+/** In full while they are few. */
+function who({ flavours: names = flavourNames, needs }: PointRule): string {
+  const missing = flavourNames.filter(name => !names.includes(name))
+  const all = missing.length === 0 ? 'all' : `all but ${missing.join(' ')}`
+  const which = missing.length <= 1 ? all : names.join(' ')
+  return needs === undefined ? which : `${which}, with \`${needs}\``
+}
