@@ -48,7 +48,8 @@ export class StateMachine {
       made = await this.#step(driver, next)
       if (typeof made === 'number' && made < 0) return made
     }
-    return made
+    // No step is made from ERROR to ERROR, and pds refuses it all the same.
+    return this.#state === 'ERROR' ? (driver.beforeSet?.() ?? made) : made
   }
 
   async #step(driver: Driver, to: StateName): Promise<Session | number> {
