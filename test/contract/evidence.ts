@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Rule, Witness } from './rule.ts'
+import { missing, type Rule, type Witness } from './rule.ts'
 import type { KernelSeries, Subject } from './subject.ts'
 
 /** What ran on one subject. */
@@ -17,6 +17,16 @@ const kindsOf = ({ evidence }: Rule): readonly string[] => (evidence === 'read o
 export function counts(rules: readonly Rule[]): string {
   const each = kinds.map(kind => `${kind} ${rules.filter(rule => kindsOf(rule).includes(kind)).length}`)
   return `${rules.length} rules: ${each.join(', ')}`
+}
+
+/** `12 rules, for want of raw 11, poll 1`: a rule is counted under each thing that it asks for in vain. */
+export function wants(left: readonly Rule[], subject: Subject): string {
+  if (left.length === 0) return 'no rule'
+  const lacked = left.flatMap(rule => missing(rule, subject))
+  const each = [...new Set(lacked)].map(
+    control => `${control} ${lacked.filter(one => one === control).length}`,
+  )
+  return `${left.length} rules, for want of ${each.join(', ')}`
 }
 
 /** One line a rule, for people. */

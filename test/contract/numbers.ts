@@ -46,6 +46,7 @@ const errnos = {
   ENOMEM: 12,
   EFAULT: 14,
   EBUSY: 16,
+  EMFILE: 24,
   ENODEV: 19,
   EINVAL: 22,
   ENOTTY: 25,

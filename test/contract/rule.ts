@@ -16,6 +16,7 @@ export type Part =
   | 'state machine'
   | 'sessions'
   | 'data_fd'
+  | 'regions'
   | 'idle and end'
   | 'precopy info'
   | 'data size'
@@ -23,6 +24,7 @@ export type Part =
   | 'reset'
   | 'errors mid-path'
   | 'firmware status'
+  | 'firmware model'
   | 'fallback'
   | 'chunk mode'
   | 'REINIT'
@@ -57,20 +59,24 @@ export interface Rule {
   run(subject: Subject): Promise<void>
 }
 
-const includesAll = <T>(has: Iterable<T>, wanted: readonly T[] = []): boolean => {
-  const set = new Set(has)
-  return wanted.every(one => set.has(one))
-}
-
-/** Whether the rule says something about the subject. */
-export function applies({ needs }: Rule, subject: Subject): boolean {
+/** Whether the rule says something about such a device, if only it could be asked. */
+export function isAbout({ needs }: Rule, subject: Subject): boolean {
   const { flags = 0, exactFlags = subject.flags, flavours, kernels, logging = subject.logging } = needs
   return (
     (flavours?.includes(subject.flavour) ?? subject.flavour !== 'none') &&
     (subject.flags & flags) === flags &&
     subject.flags === exactFlags &&
     (kernels?.includes(subject.kernel) ?? true) &&
-    subject.logging === logging &&
-    includesAll(subject.controls, needs.controls)
+    subject.logging === logging
   )
+}
+
+/** What the rule asks for and the subject does not have. */
+export function missing({ needs }: Rule, subject: Subject): Control[] {
+  return needs.controls?.filter(control => !subject.controls.has(control)) ?? []
+}
+
+/** Whether the rule says something about the subject, and can be run on it. */
+export function applies(rule: Rule, subject: Subject): boolean {
+  return isAbout(rule, subject) && missing(rule, subject).length === 0
 }

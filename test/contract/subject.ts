@@ -43,6 +43,8 @@ export interface IoctlAnswer {
 export interface RawDataFd {
   /** Where its link in /proc/self/fd leads. */
   readonly link: string
+  /** How it was opened, and is: O_ACCMODE and other flags of open(2). */
+  readonly openFlags: number
   lseek(): Promise<number>
   pread(): Promise<number>
   pwrite(): Promise<number>
@@ -101,6 +103,12 @@ export interface Controls {
   another(): Promise<SecondFd>
   /** The device once more, after its last fd was closed. */
   reopen(): Promise<DeviceCalls>
+  /** One SET by somebody who has no fd to spare. */
+  setWithoutFd(state: number): Promise<number>
+  /** One SET whose answer cannot be written back. */
+  setReadOnly(state: number): Promise<number>
+  /** The adapter recovers from a failure of its own, before the next arc. */
+  recoverAdapter(): Promise<void>
   /** What poll(2) says of the one data_fd: revents, of all that can be asked for. */
   poll(): Promise<number>
   raw(): RawDataFd
@@ -108,7 +116,8 @@ export interface Controls {
   rawDevice(request: number, bytes?: Uint8Array): Promise<IoctlAnswer>
 }
 
-export type Control = keyof Controls | 'image' | 'chunks'
+/** `image`, `chunks`: `Setup` has a say. `regions`: they are the driver's own. */
+export type Control = keyof Controls | 'image' | 'chunks' | 'regions'
 
 /** A device as a subject hands it out. */
 export interface Handle {
@@ -129,6 +138,8 @@ export interface Subject {
   readonly flags: number
   readonly logging: boolean
   readonly controls: ReadonlySet<Control>
+  /** What a rule may ask for in vain: a rule that asks for anything else that is not there is missing here. */
+  readonly lacks: ReadonlySet<Control>
   /** A fresh device in RUNNING. */
   open(setup: Setup): Promise<Handle>
   /** Takes away what its devices stood on. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
-import { counts, type Run } from './evidence.ts'
-import { applies, type Rule } from './rule.ts'
+import { counts, wants, type Run } from './evidence.ts'
+import { applies, isAbout, missing, type Rule } from './rule.ts'
 import { rules } from './rules/index.ts'
 import type { Subject } from './subject.ts'
 
@@ -10,6 +10,7 @@ const title = ({ id, where, name }: Rule): string => `${where}: ${name} [${id}]`
 /** Every rule that says something about the subject is a test; answers which of them ran. */
 export function contract(subject: Subject): Run {
   const chosen = rules.filter(rule => applies(rule, subject))
+  const left = rules.filter(rule => isAbout(rule, subject) && !applies(rule, subject))
   const ran = new Set<Rule>()
   describe(`the contract on ${subject.title}`, () => {
     for (const rule of chosen) {
@@ -19,9 +20,18 @@ export function contract(subject: Subject): Run {
       })
     }
     it(`has run: ${counts(chosen)}`, () => {
-      const missing = chosen.filter(rule => !ran.has(rule)).map(rule => rule.id)
-      assert.deepEqual(missing, [])
+      const silent = chosen.filter(rule => !ran.has(rule)).map(rule => rule.id)
+      assert.deepEqual(silent, [])
       assert.notEqual(chosen.length, 0)
+    })
+    it(`was not asked: ${wants(left, subject)}`, () => {
+      const unexplained = left.filter(rule =>
+        missing(rule, subject).every(control => !subject.lacks.has(control)),
+      )
+      assert.deepEqual(
+        unexplained.map(rule => rule.id),
+        [],
+      )
     })
     after(async () => {
       await subject.close?.()

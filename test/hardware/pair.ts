@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process'
 import type { DeviceBackend, DeviceCalls } from '#lib/backend/seam.js'
 import { openByName } from '#lib/device/by_name.js'
 import { SET, feature } from '../contract/numbers.ts'
-import { dataFd, inheritedFd, pollDataFd, rawCalls, rawIoctl } from '../contract/raw/calls.ts'
+import { dataFd, inheritedFd, oddSets, pollDataFd, rawCalls, rawIoctl } from '../contract/raw/calls.ts'
 import type { Control, Controls, Flavour, Handle, KernelSeries, Subject } from '../contract/subject.ts'
 import { timed, type Timings } from './timings.ts'
 
@@ -28,7 +28,11 @@ const flavours: Readonly<Record<string, Flavour>> = {
 /** What real hardware offers: nothing of what is behind its driver. Raw calls take a compiler. */
 function offered(): Control[] {
   const hasCompiler = spawnSync('cc', ['--version']).status === 0
-  return ['reopen', ...(hasCompiler ? (['another', 'poll', 'raw', 'rawDevice'] as const) : [])]
+  return [
+    'reopen',
+    'regions',
+    ...(hasCompiler ? (['another', 'poll', 'raw', 'rawDevice', 'setWithoutFd', 'setReadOnly'] as const) : []),
+  ]
 }
 
 interface Facts {
@@ -62,6 +66,7 @@ async function open(name: string, timings: Timings): Promise<Handle> {
     poll: pollDataFd,
     raw: () => rawCalls(dataFd()),
     rawDevice: (request, bytes) => rawIoctl(calls.fds().device, request, bytes),
+    ...oddSets(() => calls.fds().device),
   }
   return {
     calls,
@@ -78,13 +83,15 @@ export async function openPair(device: string, peer: string, timings: Timings): 
   const [own, other] = [await ask(device), await ask(peer)]
   assert.deepEqual(other, own, `${device} and ${peer} are not alike`)
   const { driver, flags, logging, kernel } = own
+  const controls = new Set(offered())
   const taken = new Set<string>()
   return {
     title: `${device} and ${peer}, ${driver}`,
     real: undefined,
     flavour: flags === 0 ? 'none' : (flavours[driver] ?? 'other'),
     ...{ device, peer, driver, flags, logging, kernel },
-    controls: new Set(offered()),
+    controls,
+    lacks: new Set(),
     async open() {
       const name = [device, peer].find(one => !taken.has(one)) ?? assert.fail('there is no third device')
       const handle = await open(name, timings)

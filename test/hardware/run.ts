@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { applies, type Rule } from '../contract/rule.ts'
+import { wants } from '../contract/evidence.ts'
+import { applies, isAbout, type Rule } from '../contract/rule.ts'
 import { rules } from '../contract/rules/index.ts'
 import { moves } from './moves.ts'
 import { openPair, type Pair } from './pair.ts'
@@ -75,17 +76,6 @@ class Level {
 const ms = (since: number): string => `${Math.round(performance.now() - since)} ms`
 const indented = (error: unknown): string => String(error).replace(/^/gm, '      ')
 
-/** About such a device, whether it can be run or not. */
-const isAbout = (rule: Rule, pair: Pair): boolean =>
-  applies(rule, { ...pair, controls: new Set(rule.needs.controls ?? []) })
-
-/** How many rules want for each thing. */
-function wants(notRun: readonly Rule[], pair: Pair): string {
-  const missing = notRun.flatMap(({ needs }) => needs.controls?.filter(one => !pair.controls.has(one)) ?? [])
-  const names = [...new Set(missing)]
-  return names.map(name => `${name} ${missing.filter(one => one === name).length}`).join(', ')
-}
-
 const line = ({ id, where, name }: Rule): string => `${where}: ${name} [${id}]`
 
 async function levelOne(pair: Pair, level: Level, options: HardwareOptions): Promise<string[]> {
@@ -95,8 +85,7 @@ async function levelOne(pair: Pair, level: Level, options: HardwareOptions): Pro
   say(`\nLevel 1: ${about.length - notRun.length} rules of the contract`)
   for (const rule of about.filter(one => !notRun.includes(one)))
     await level.run(rule.id, line(rule), () => rule.run(pair))
-  if (notRun.length > 0)
-    say(`  ${notRun.length} rules not run, which need what hardware does not offer: ${wants(notRun, pair)}`)
+  if (notRun.length > 0) say(`  Not run: ${wants(notRun, pair)}`)
   return notRun.map(({ id }) => id)
 }
 

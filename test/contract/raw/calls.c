@@ -11,6 +11,8 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum { kFd = 3, kMost = 1 << 20 };
@@ -53,6 +55,21 @@ static long raw_ioctl(unsigned long request, const char* hex) {
   return result;
 }
 
+// The table of fds is full: what is opened next is EMFILE.
+static void spare_no_fd(void) {
+  struct rlimit limit = {kFd + 1, kFd + 1};
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// Memory that the kernel can read and not write.
+static long read_only_ioctl(unsigned long request, const char* hex) {
+  size_t n = from_hex(hex);
+  void* page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  memcpy(page, bytes, n);
+  mprotect(page, 4096, PROT_READ);
+  return answer(ioctl(kFd, request, page));
+}
+
 // O_NONBLOCK belongs to the open file, which the parent shares: it is put back.
 static long blocking_read(long most) {
   int flags = fcntl(kFd, F_GETFL);
@@ -67,7 +84,14 @@ static long blocking_read(long most) {
 int main(int argc, char** argv) {
   const char* operation = argc > 1 ? argv[1] : "";
   long result = -ENOSYS;
-  if (strcmp(operation, "ioctl") == 0) {
+  if (strcmp(operation, "ioctl-without-fd") == 0) {
+    spare_no_fd();
+    result = raw_ioctl(strtoul(argv[2], NULL, 0), argv[3]);
+    return 0;
+  }
+  if (strcmp(operation, "ioctl-read-only") == 0) {
+    result = read_only_ioctl(strtoul(argv[2], NULL, 0), argv[3]);
+  } else if (strcmp(operation, "ioctl") == 0) {
     result = raw_ioctl(strtoul(argv[2], NULL, 0), argc > 3 ? argv[3] : NULL);
     if (argc > 3) return 0;
   } else if (strcmp(operation, "poll") == 0) {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, readlinkSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, readdirSync, readlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
-import type { IoctlAnswer, RawDataFd, SecondFd } from '../subject.ts'
+import type { Controls, IoctlAnswer, RawDataFd, SecondFd } from '../subject.ts'
 
 /** Found from wherever this code was compiled or bundled to. */
 function sourceFile(): string {
@@ -54,13 +54,17 @@ export async function rawIoctl(fd: number, request: number, bytes?: Uint8Array):
 const [deviceFeature, deviceReset] = [0x3b75, 0x3b6f]
 const [getFlags, getState, setState] = [0x10001, 0x10002, 0x20002]
 
-/** VFIO_DEVICE_FEATURE with 8 bytes of data; answers its first number. */
-async function feature(fd: number, flags: number, first = 0): Promise<number> {
+function featureRequest(flags: number, first: number): Buffer {
   const request = Buffer.alloc(16)
   request.writeUInt32LE(16, 0)
   request.writeUInt32LE(flags, 4)
   request.writeUInt32LE(first, 8)
-  const { result, bytes } = await rawIoctl(fd, deviceFeature, request)
+  return request
+}
+
+/** VFIO_DEVICE_FEATURE with 8 bytes of data; answers its first number. */
+async function feature(fd: number, flags: number, first = 0): Promise<number> {
+  const { result, bytes } = await rawIoctl(fd, deviceFeature, featureRequest(flags, first))
   return result < 0 ? result : Buffer.from(bytes).readUInt32LE(8)
 }
 
@@ -81,6 +85,15 @@ function blockingRead(fd: number, maxBytes: number): { reached: Promise<void>; r
   const reached = lines.next()
   const result = reached.then(() => lines.next())
   return { reached: reached.then(() => undefined), result: result.then(({ value }) => Number(value)) }
+}
+
+/** SETs that the seam would never make. */
+export function oddSets(fd: () => number): Pick<Controls, 'setWithoutFd' | 'setReadOnly'> {
+  const set = (how: string) => (state: number): Promise<number> => {
+    const answer = ask(fd(), how, String(deviceFeature), hex(featureRequest(setState, state)))
+    return Promise.resolve(Number(answer.split(' ')[0]))
+  } // prettier-ignore
+  return { setWithoutFd: set('ioctl-without-fd'), setReadOnly: set('ioctl-read-only') }
 }
 
 /** What a link in /proc/self/fd says of each driver's data_fd. */
@@ -106,6 +119,10 @@ export const pollDataFd = (): Promise<number> => number(dataFd(), 'poll')
 export function rawCalls(fd: number): RawDataFd {
   return {
     link: readlinkSync(`/proc/self/fd/${fd}`),
+    openFlags: parseInt(
+      /^flags:\s*(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1] ?? '',
+      8,
+    ),
     lseek: () => number(fd, 'lseek'),
     pread: () => number(fd, 'pread'),
     pwrite: () => number(fd, 'pwrite'),

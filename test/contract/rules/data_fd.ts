@@ -47,6 +47,26 @@ export const dataFd: readonly Rule[] = [
     },
   })),
   {
+    id: 'fd-flags',
+    name: 'a data_fd is closed on exec; a saving one is read only, a resuming one write only',
+    where,
+    evidence: ['core'],
+    needs: raw,
+    async run(subject) {
+      await using device = await openDevice(subject)
+      const [closeOnExec, accessMode] = [0o2000000, 3]
+      for (const [state, access] of [
+        ['STOP_COPY', 0],
+        ['RESUMING', 1],
+      ] as const) {
+        const session = await device.begin(state)
+        const { openFlags } = device.controls.raw()
+        assert.deepEqual([openFlags & closeOnExec, openFlags & accessMode], [closeOnExec, access], state)
+        await session.close()
+      }
+    },
+  },
+  {
     id: 'fd-no-position',
     name: 'a data_fd has no position: lseek, pread and pwrite answer ESPIPE',
     where,

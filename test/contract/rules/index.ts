@@ -7,13 +7,17 @@ import { dataSize } from './data_size.ts'
 import { dmaLogging } from './dma_logging.ts'
 import { errors } from './errors.ts'
 import { features } from './features.ts'
+import { firmwareModel } from './firmware_model.ts'
 import { firmwareStatus } from './firmware_status.ts'
+import { flavours } from './flavours.ts'
 import { idleAndEnd } from './idle.ts'
 import { increments } from './increments.ts'
 import { lifeCycle } from './life_cycle.ts'
+import { lostFd } from './lost_fd.ts'
 import { mlx5Modes } from './mlx5_modes.ts'
 import { poll } from './poll.ts'
 import { precopyInfo } from './precopy_info.ts'
+import { regions } from './regions.ts'
 import { requests } from './requests.ts'
 import { reset } from './reset.ts'
 import { sessions } from './sessions.ts'
@@ -24,9 +28,11 @@ import { targetParser } from './target_parser.ts'
 export const rules: readonly Rule[] = [
   ...features,
   ...requests,
+  ...regions,
   ...stateMachine,
   ...sessions,
   ...closing,
+  ...lostFd,
   ...dataFd,
   ...poll,
   ...idleAndEnd,
@@ -37,8 +43,10 @@ export const rules: readonly Rule[] = [
   ...reset,
   ...errors,
   ...firmwareStatus,
+  ...firmwareModel,
   ...mlx5Modes,
   ...dmaLogging,
   ...concurrency,
   ...lifeCycle,
+  ...flavours,
 ]

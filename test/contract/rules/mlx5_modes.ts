@@ -12,6 +12,8 @@ const reinit: Needs = { flavours: ['mlx5'], flags: both, kernels: ['7.2'], contr
 const detach: Needs = { flavours: ['mlx5'], flags: both, controls: ['detach', 'image'] }
 
 const chunkBytes = 16_384
+/** As many whole pages as fit, behind the header of the image. */
+const chunkImage = 80 + 3 * 4096
 const inChunks = { chunkBytes }
 
 /** Bytes of all images of a stream, and how many there are. */
@@ -56,6 +58,26 @@ const chunkMode: readonly Rule[] = [
     async run(subject) {
       await using device = await openDevice(subject, inChunks)
       assert.ok((await device.calls.dataSize()) >= fullImage)
+    },
+  },
+  {
+    id: 'chunks-two-ahead',
+    name: 'in chunk mode two chunks are saved ahead, and the third when one of them was read to its end',
+    where: 'chunk mode',
+    evidence: mlx5,
+    needs: { ...chunks, controls: ['chunks', 'image', 'failStatus'] },
+    async run(subject) {
+      await using device = await openDevice(subject, inChunks)
+      await device.controls.failStatus('SAVE', 0x1, 3)
+      const session = await device.begin('STOP_COPY')
+      const first = firstRecord + recordHeader + chunkImage
+      await readBytes(session, first - 1)
+      // Had the third been begun, the session would be dead by now, or by the next time the second is read.
+      assert.equal((await session.read(1, 0)).result, 1)
+      for (let result: number | string = 1; result !== 'ENODEV';) {
+        result = await readOnce(session, 1000)
+        assert.notEqual(result, 0)
+      }
     },
   },
   {

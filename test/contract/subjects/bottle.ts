@@ -4,7 +4,7 @@ import type { DeviceCalls } from '#lib/backend/seam.js'
 import { openByName } from '#lib/device/by_name.js'
 import { openBottle, type Bottle } from '../../kernel/bottle.ts'
 import { setKnob, type BottledFunction } from '../../kernel/bottled.ts'
-import { dataFd, inheritedFd, pollDataFd, rawCalls, rawIoctl } from '../raw/calls.ts'
+import { dataFd, inheritedFd, oddSets, pollDataFd, rawCalls, rawIoctl } from '../raw/calls.ts'
 import type { Control, Controls, Handle, KernelSeries, Setup, Subject } from '../subject.ts'
 
 /** A size that the model's rules count with. */
@@ -61,6 +61,7 @@ function controlsOf(bottle: Bottle, bottled: BottledFunction, calls: DeviceCalls
     poll: pollDataFd,
     raw: () => rawCalls(dataFd()),
     rawDevice: (request, bytes) => rawIoctl(calls.fds().device, request, bytes),
+    ...oddSets(() => calls.fds().device),
   }
 }
 
@@ -88,7 +89,7 @@ async function openBottled(bottles: Bottles, setup: Setup): Promise<Handle> {
 
 const controls: readonly Control[] = [
   ...(['failStatus', 'failErrno', 'hold', 'dirty', 'detach', 'attach', 'digest', 'image', 'chunks'] as const),
-  ...(['another', 'reopen', 'poll', 'raw', 'rawDevice'] as const),
+  ...(['another', 'reopen', 'poll', 'raw', 'rawDevice', 'regions', 'setWithoutFd', 'setReadOnly'] as const),
 ]
 
 /** The kernel's own mlx5 driver on simulated firmware. */
@@ -102,6 +103,8 @@ export function bottledMlx5(kernel: KernelSeries): Subject {
     flags: 7,
     logging: false,
     controls: new Set([...controls, ...(kernel === '7.2' ? (['reinit'] as const) : [])]),
+    // Its firmware has no DMA log.
+    lacks: new Set(['dma']),
     open: setup => openBottled(bottles, setup),
     close: () => bottles.close(),
   }

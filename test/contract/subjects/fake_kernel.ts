@@ -4,7 +4,7 @@ import { openSync } from 'node:fs'
 import { addon } from '../../native/preloaded/addon.ts'
 import { kernel } from '../../native/preloaded/kernel.ts'
 import type { DeviceCalls, OpenAnswer } from '#lib/backend/seam.js'
-import { errnoNumber } from '../numbers.ts'
+import { errnoNumber, type Errno } from '../numbers.ts'
 import { secondFd } from '../subject.ts'
 import type { Command, Control, Controls, Handle, Held, Setup, Subject } from '../subject.ts'
 
@@ -110,6 +110,11 @@ function controlsOf(index: number): Partial<Controls> {
   }
 }
 
+const tellRule = (index: number, operation: string, fault: 'after', errno: Errno): Promise<void> => {
+  kernel.rule(index, operation, fault, errnoNumber(errno))
+  return Promise.resolve()
+}
+
 async function openFake(kind: FakeKind, { sizeKiB = 64 }: Setup): Promise<Handle> {
   const index = take()
   const isMtty = kind.flavour === 'mtty'
@@ -127,6 +132,11 @@ async function openFake(kind: FakeKind, { sizeKiB = 64 }: Setup): Promise<Handle
     controls: {
       ...controlsOf(index),
       another: () => Promise.resolve(secondFd(keep(adoptAnother(index)))),
+      async setWithoutFd(state) {
+        await tellRule(index, 'SET_STATE', 'after', 'EMFILE')
+        const other = secondFd(keep(adoptAnother(index)))
+        return await other.setState(state)
+      },
       reopen: async () => keep(await openCdev(index)),
     },
     async dispose() {
@@ -147,10 +157,13 @@ export function fakeKernel(kind: FakeKind): Subject {
     controls: new Set<Control>([
       'another',
       'reopen',
+      'setWithoutFd',
       ...(kind.logging ? (['dma'] as const) : []),
       ...(flavour === 'mlx5' ? firmwareControls : []),
       ...(flavour === 'mlx5' && series === '7.2' ? (['reinit'] as const) : []),
     ]),
+    // Its fds are those of another file, its images have no contents, and its regions are scripted.
+    lacks: new Set(['poll', 'raw', 'rawDevice', 'setReadOnly', 'digest', 'chunks', 'regions'] as const),
     open: setup => openFake(kind, setup),
   }
 }

@@ -47,6 +47,13 @@ function holdCommand(mock: MockDevice, command: Command): Held {
 }
 
 function controlsOf(mock: MockDevice, open: () => DeviceCalls): Partial<Controls> {
+  const setAtFault = async (state: number, errno: 'EMFILE'): Promise<number> => {
+    mock.inject({ on: 'INSTALL_FD', errno })
+    const other = secondFd(open())
+    const answer = await other.setState(state)
+    await other.close()
+    return answer
+  }
   const now = (act: () => void): Promise<void> => {
     act()
     return Promise.resolve()
@@ -64,6 +71,8 @@ function controlsOf(mock: MockDevice, open: () => DeviceCalls): Partial<Controls
     poll: () => Promise.resolve(mock.poll() ?? 0),
     another: () => Promise.resolve(secondFd(open())),
     reopen: () => Promise.resolve(open()),
+    setWithoutFd: state => setAtFault(state, 'EMFILE'),
+    recoverAdapter: () => now(() => mock.inject({ on: 'ADAPTER_RECOVERY' })),
   }
 }
 
@@ -116,11 +125,13 @@ export function mock(kind: MockKind): Subject {
     title: `a mock of ${flavour} on ${kernel}, flags ${flags}${logging ? ', logging' : ''}`,
     real: undefined,
     controls: new Set<Control>([
-      ...(['another', 'reopen', 'digest', 'poll'] as const),
+      ...(['another', 'reopen', 'digest', 'poll', 'setWithoutFd', 'regions'] as const),
       ...(isMlx5 ? firmware : []),
+      ...(flavour === 'pds' ? (['recoverAdapter'] as const) : []),
       ...(isMlx5 && logging ? (['dma'] as const) : []),
       ...(isMlx5 && kernel === '7.2' && flags === 7 ? (['reinit'] as const) : []),
     ]),
+    lacks: new Set(['raw', 'rawDevice', 'setReadOnly'] as const),
     open: setup => Promise.resolve(openMock(kind, setup)),
   }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { openByName } from '#lib/device/by_name.js'
 import { createMtty } from '../../kernel/mtty.ts'
-import { dataFd, inheritedFd, pollDataFd, rawCalls, rawIoctl } from '../raw/calls.ts'
+import { dataFd, inheritedFd, oddSets, pollDataFd, rawCalls, rawIoctl } from '../raw/calls.ts'
 import type { Handle, KernelSeries, Subject } from '../subject.ts'
 
 /** One device open by all its fds. */
@@ -22,6 +22,7 @@ async function openMtty(): Promise<Handle> {
       poll: pollDataFd,
       raw: () => rawCalls(dataFd()),
       rawDevice: (request, bytes) => rawIoctl(calls.fds().device, request, bytes),
+      ...oddSets(() => calls.fds().device),
     },
     async dispose() {
       // The driver keeps its state over the last close, and not the session that belongs to it.
@@ -41,7 +42,18 @@ export function mtty(kernel: KernelSeries): Subject {
     kernel,
     flags: 7,
     logging: true,
-    controls: new Set(['another', 'reopen', 'poll', 'raw', 'rawDevice'] as const),
+    controls: new Set([
+      'another',
+      'reopen',
+      'poll',
+      'raw',
+      'rawDevice',
+      'regions',
+      'setWithoutFd',
+      'setReadOnly',
+    ] as const),
+    // Nothing of it can be held, or made to fail.
+    lacks: new Set(),
     open: openMtty,
   }
 }

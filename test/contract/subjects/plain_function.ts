@@ -26,7 +26,8 @@ export function plainFunction(kernel: KernelSeries): Subject {
     kernel,
     flags: 0,
     logging: false,
-    controls: new Set(['rawDevice'] as const),
+    controls: new Set(['rawDevice', 'regions'] as const),
+    lacks: new Set(),
     open: openFunction,
   }
 }
