@@ -60,12 +60,12 @@ class Xe implements Driver {
     }
   }
 
-  #save(): Promise<Session | number> {
+  async #save(): Promise<Session | number> {
     const failed = noMemoryFor(this.#kernel, 'ALLOC_OPEN')
-    if (failed < 0) return Promise.resolve(failed)
+    if (failed < 0) return failed
     this.#saving = this.#produced = new XeSaving(this.#kernel)
-    this.#saving.begin()
-    return Promise.resolve(this.#saving)
+    await this.#saving.begin()
+    return this.#saving
   }
 
   /** The file goes first, so that a failure leaves STOP_COPY without one. */

@@ -28,15 +28,18 @@ export class XeSaving implements Session {
     this.#add(packetType.descriptor, encodeDescriptor(identity))
   }
 
-  /** Submits the SAVE. */
-  begin(): void {
+  /** Submits the SAVE. One that takes no time has ended when this has. */
+  async begin(): Promise<void> {
     const { firmware, options } = this.#kernel
     const demand = { incremental: false, track: false, room: imageHeaderBytes + options.size }
-    void firmware.save(demand).then(({ image, errno: answer }) => {
+    const saving = firmware.save(demand).then(({ image, errno: answer }) => {
       if (image) this.#addImage(image)
       this.#saved = answer
       this.changed.wake()
     })
+    await Promise.race([saving, new Promise<void>(resolve => setImmediate(resolve))])
+    // The call goes on: virtual time has to stand still for it.
+    this.#kernel.clock.touch()
   }
 
   /** What leaving STOP_COPY finds: everything was produced, or not. */
