@@ -16,6 +16,8 @@ interface Manners {
   readonly holdsEmptyLoad?: boolean
   /** A SET that is refused takes the function down, so that none is made. */
   readonly resentsRefusals?: true
+  /** STOP_COPY is left with -EIO before its SAVE has ended, so that it takes no time. */
+  readonly savesFirst?: true
 }
 
 const all = [STOP, RUNNING, STOP_COPY, RESUMING, RUNNING_P2P, PRE_COPY, PRE_COPY_P2P]
@@ -23,10 +25,16 @@ const drivers: readonly Manners[] = [
   { flavour: 'mlx5', states: all, holdsEmptyLoad: false },
   { flavour: 'virtio', states: all, holdsEmptyLoad: false },
   { flavour: 'mtty', states: all, holdsEmptyLoad: true },
-  { flavour: 'qat', states: all, holdsEmptyLoad: true },
+  // What an earlier session left in qat's block can be loaded again: an empty load is refused or not.
+  { flavour: 'qat', states: all },
   { flavour: 'hisi_acc', states: [STOP, RUNNING, STOP_COPY, RESUMING, PRE_COPY], holdsEmptyLoad: true },
   { flavour: 'pds', states: [STOP, RUNNING, STOP_COPY, RUNNING_P2P] },
-  { flavour: 'xe', states: [STOP, RUNNING, STOP_COPY, RUNNING_P2P], resentsRefusals: true },
+  {
+    flavour: 'xe',
+    states: [STOP, RUNNING, STOP_COPY, RUNNING_P2P],
+    resentsRefusals: true,
+    savesFirst: true,
+  },
 ]
 
 type Op =
@@ -178,13 +186,15 @@ function isWalked(op: Op, { states, holdsEmptyLoad, resentsRefusals }: Manners):
 
 const walk = fc.array(op, { maxLength: 40 })
 
-describe('a random walk of SET, read, precopyInfo and reset', () => {
+describe('a random walk of SET, read, precopyInfo and reset', function () {
+  this.timeout(60_000)
   for (const manners of drivers) {
     it(`over a mock of ${manners.flavour} answers what vfio.h says, at each step`, async () => {
       await fc.assert(
         fc.asyncProperty(walk, fc.boolean(), async (ops, slow) => {
           const clock = new VirtualClock()
-          const latency = slow ? { SAVE: 3, QUERY: 0.5, SUSPEND_INITIATOR: 1, RESUME_RESPONDER: 1 } : {}
+          const SAVE = manners.savesFirst ? 0 : 3
+          const latency = slow ? { SAVE, QUERY: 0.5, SUSPEND_INITIATOR: 1, RESUME_RESPONDER: 1 } : {}
           const mock = new MockDevice({ flavour: manners.flavour, seed: 5n, clock, latency, dirty: '8MiB/s' })
           const steps = new Walk(mock.open(), clock, manners)
           for (const op of ops.filter(op => isWalked(op, manners))) await steps.take(op)
