@@ -24,7 +24,8 @@ export class SavingBuffer implements Session {
 
   /** The stream as far as it is there. What of it was there already stays as it was given out. */
   fill(filled: Uint8Array): void {
-    if (filled.length > this.#queue.end) this.#queue.add(queuedBytes(Uint8Array.from(filled.subarray(this.#queue.end))))
+    if (filled.length > this.#queue.end)
+      this.#queue.add(queuedBytes(Uint8Array.from(filled.subarray(this.#queue.end))))
     this.changed.wake()
   }
 
