@@ -59,8 +59,9 @@ const eagerTurns = 256
  *
  * It jumps when somebody waits for it, no call of a device was made or answered during a whole turn of the event loop,
  * and the process has no request of its own in flight (files, writes to sockets, names): whoever does real I/O
- * between two calls loses no virtual time. Timers, and bytes that another process has yet to send, it cannot see:
- * {@link hold} is for those. One clock serves all devices that have to do with each other.
+ * between two calls loses no virtual time. Timers, zlib and crypto at work, and bytes that another process has yet to send
+ * it cannot see: {@link hold} is for those. A request that never ends stops it. One clock serves all devices that have to
+ * do with each other.
  */
 export class VirtualClock implements MockClock {
   #now = 0
