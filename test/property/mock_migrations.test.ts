@@ -59,6 +59,15 @@ const manner = fc.record({
 
 const scene: fc.Arbitrary<Scene> = fc.record({ common, from: side, to: side, runsMs: ms, manner })
 
+const others = [
+  { flavour: 'virtio', preCopy: true },
+  { flavour: 'hisi_acc', preCopy: true },
+  { flavour: 'qat', preCopy: true },
+  { flavour: 'mtty', preCopy: true },
+  { flavour: 'pds', preCopy: false },
+  { flavour: 'xe', preCopy: false },
+] as const
+
 interface Stage {
   readonly clock: VirtualClock
   readonly source: MockDevice
@@ -136,4 +145,23 @@ describe('1,000 migrations of mocks, each of its own kind, on the virtual clock'
       { numRuns: 500 },
     )
   })
+
+  for (const { flavour, preCopy } of others) {
+    it(`end with equal digests with the manners of ${flavour}`, async () => {
+      await fc.assert(
+        fc.asyncProperty(manner, ms, fc.integer({ min: 0, max: 2 ** 20 }), async (given, runsMs, dirty) => {
+          const clock = new VirtualClock()
+          const source = new MockDevice({ flavour, seed: 3n, clock, dirty })
+          const target = new MockDevice({ flavour, seed: 4n, clock })
+          const [from, to] = [source.lend(), target.open()]
+          await clock.sleep(runsMs)
+          const pair = { from: from.calls, to: to.calls, sleep: (time: number) => clock.sleep(time) }
+          await moveByCalls(pair, preCopy ? given : { ...given, rounds: [] })
+          assert.deepEqual([target.digest(), target.epoch], [source.digest(), source.epoch])
+          await Promise.all([from.calls.close(), to.calls.close()])
+        }),
+        { numRuns: 30 },
+      )
+    })
+  }
 })
