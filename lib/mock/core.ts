@@ -92,6 +92,7 @@ export class Core implements Kernel {
     if (this.#opens++ > 0) return
     this.history.record({ kind: 'event', event: 'first open' })
     this.onFirstOpen?.()
+    this.driver.opened?.()
     if (this.driver.keepsState !== true) {
       this.firmware.reset()
       this.#machine.become('RUNNING')

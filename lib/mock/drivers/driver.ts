@@ -38,6 +38,8 @@ export interface Driver {
   onRefused?(to: number): void
   /** VFIO_DEVICE_FEATURE_MIG_DATA_SIZE. */
   dataSize(): Promise<number>
+  /** Somebody opens the device that nobody had open. */
+  opened?(): void
   /** Kills the session: after a reset, at the last close. Resolves when nothing of it runs any more. */
   endSessions(): Promise<void>
   /** The PF takes the function away and gives it back; absent where that is not simulated. */

@@ -13,7 +13,7 @@ class HisiAcc implements Driver {
   readonly #kernel: Kernel
   #saving: PrecopyBuffer | undefined
   #resuming: ResumingBuffer | undefined
-  /** A stream for such a device was seen: no other one is looked at until the device is opened anew. */
+  /** A stream for such a device was seen: no other one is looked at until the device is opened anew, not even after a reset. */
   #matched = false
 
   constructor(kernel: Kernel) {
@@ -29,8 +29,11 @@ class HisiAcc implements Driver {
     return Promise.resolve(streamBytes)
   }
 
-  endSessions(): Promise<void> {
+  opened(): void {
     this.#matched = false
+  }
+
+  endSessions(): Promise<void> {
     this.#end()
     return Promise.resolve()
   }

@@ -82,6 +82,17 @@ describe('a mock of hisi_acc', () => {
     })
   }
 
+  it('looks at no other stream once one has matched, also after a reset, until it is opened anew', async () => {
+    const device = open()
+    const other = Buffer.from(whole)
+    other.writeUInt32LE(1, 8)
+    assert.equal(await (await device.session('RESUMING')).write(whole), 176)
+    await device.calls.reset()
+    assert.equal(await (await device.session('RESUMING')).write(other), 176)
+    await device.reopen()
+    assert.equal(await (await device.session('RESUMING')).write(other), -errno.EFAULT)
+  })
+
   it('takes a stream of the version before it, which had none', async () => {
     const session = await open().session('RESUMING')
     const stream = Buffer.from(whole)
