@@ -192,7 +192,7 @@ describe('a mock in another process', () => {
 
   it('can be made to fail from where its client is', async () => {
     const path = processes.path('mock')
-    await processes.host(path, { name: 'served' }, 'with-client')
+    await processes.host(path, { name: 'served', seed: 5 }, 'with-client')
     const { calls } = await openRemoteMock(path)
     using control = await connectMockControl(path)
     assert.equal(control.name, 'served')
@@ -201,7 +201,19 @@ describe('a mock in another process', () => {
     assert.deepEqual(await control.unusedFaults(), [{ on: 'SUSPEND_INITIATOR', errno: 'ETIMEDOUT' }])
     assert.equal((await calls.setStates([STOP])).result, -errno.ETIMEDOUT)
     assert.equal(await control.state(), 'RUNNING')
+    assert.equal(await control.seed(), 5n)
     await assert.rejects(control.reinit(), /made without reinit/)
+    await control.inject({ on: 'SUSPEND_INITIATOR', hold: true })
+    const stopping = calls.setStates([STOP])
+    await eventually(async () => {
+      const events = await control.history()
+      return events.filter(event => event.kind === 'command').length === 2
+    })
+    await control.releaseHeld()
+    assert.equal((await stopping).result, 0)
+    await control.detach()
+    assert.equal(await calls.dataSize(), -errno.ENOTCONN)
+    await control.attach()
     await calls.close()
   })
 

@@ -78,6 +78,41 @@ describe('a mock of qat', () => {
     })
   }
 
+  const broken: Record<string, [offset: number, value: number]> = {
+    'sections that go over the end of the setup': [24, 0x3b],
+    'sections that go over the end of theirs': [60, 0xffff],
+    'more sections than there are': [10, 2],
+  }
+  for (const [what, [offset, value]] of Object.entries(broken)) {
+    it(`refuses ${what} with EINVAL`, async () => {
+      const session = await open().session('RESUMING')
+      const stream = Buffer.from(setup)
+      stream.writeUInt16LE(value, offset)
+      assert.equal(await session.write(stream), -errno.EINVAL)
+    })
+  }
+
+  it('refuses a state that lacks what is looked for', async () => {
+    const stream = await block()
+    for (const [offset, what] of [
+      [90, 'its preamble'],
+      [90 + 16, 'GENER'],
+      [90 + 32 + 8, 'a byte of iovinit'],
+      [90 + 98, 'no register that is loaded'],
+      [90 + 98 + 20, 'a register'],
+      [90 + 234, 'a bank'],
+      [90 + 250, 'the registers of a bank'],
+    ] as const) {
+      const device = open()
+      const session = await device.session('RESUMING')
+      const changed = Buffer.from(stream)
+      changed[offset] = (changed[offset] ?? 0) ^ 0x04
+      assert.equal(await session.write(changed), 4096)
+      const expected = what === 'no register that is loaded' ? 0 : -errno.EINVAL
+      assert.equal((await device.set('STOP')).result, expected, what)
+    }
+  })
+
   it('refuses a setup that cannot fit as soon as its length is there', async () => {
     const session = await open().session('RESUMING')
     assert.equal(await session.write(preamble('0100', 'f10f0000')), -errno.EINVAL)
