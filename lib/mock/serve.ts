@@ -63,7 +63,10 @@ function checkServable(mock: unknown, { dies }: ServeOptions): asserts mock is M
 function hostOf(mock: MockDevice, { dies }: ServeOptions): ConnectionHost {
   if (dies === 'with-host') {
     // Whoever lends it has it open already.
-    void mock.lend().calls.close()
+    mock
+      .lend()
+      .calls.close()
+      .catch(() => undefined)
     return { mock, open: () => mock.lend(), closed: () => undefined }
   }
   let current: DeviceBackend | undefined

@@ -3,11 +3,11 @@ import { errno } from '../../kernel/errno.ts'
 import { noMemoryFor, resumeWhole, stepBy, suspendWhole, type Arcs } from './arcs.ts'
 import type { Driver, Kernel, MakeDriver, Session } from './driver.ts'
 import { checkMatch, decodeRegisters, encodeStream, matchBytes, streamBytes } from './hisi_acc_stream.ts'
-import { loadRegisters, saveRegisters } from './registers.ts'
+import { loadRegisters, saveRegisters, type Registers } from './registers.ts'
 import { ResumingBuffer } from './resuming_buffer.ts'
 import { PrecopyBuffer } from './saving_buffer.ts'
 
-/** hisi_acc_vfio_pci. Source: drivers/vfio/pci/hisilicon/hisi_acc_vfio_pci.c of Linux 7.2. */
+/** hisi_acc_vfio_pci. Source: drivers/vfio/pci/hisilicon/hisi_acc_vfio_pci.c of Linux 6.12 and 7.2. */
 class HisiAcc implements Driver {
   readonly step: Driver['step']
   readonly #kernel: Kernel
@@ -63,15 +63,22 @@ class HisiAcc implements Driver {
 
   /** What was given out in pre-copy is the beginning of this. */
   async #finish(): Promise<number> {
-    const registers = await saveRegisters(this.#kernel.firmware)
+    const registers = await this.#read()
     if (typeof registers === 'number') return registers
     this.#saving?.fill(encodeStream(registers))
     return 0
   }
 
   async #save(): Promise<Session | number> {
-    const registers = await saveRegisters(this.#kernel.firmware)
+    const registers = await this.#read()
     return typeof registers === 'number' ? registers : this.#open(encodeStream(registers))
+  }
+
+  /** 6.12 makes EINVAL of whatever goes wrong there. */
+  async #read(): Promise<Registers | number> {
+    const { firmware, options } = this.#kernel
+    const registers = await saveRegisters(firmware)
+    return typeof registers === 'number' && options.kernel === '6.12' ? -errno.EINVAL : registers
   }
 
   #resume(): Session | number {

@@ -132,6 +132,18 @@ describe('a mock of hisi_acc', () => {
     })
   }
 
+  for (const [kernel, answer] of [
+    ['6.12', -errno.EINVAL],
+    ['7.2', -errno.ETIMEDOUT],
+  ] as const) {
+    it(`answers ${answer} on ${kernel} when its registers cannot be read in time`, async () => {
+      const device = new Opened({ flavour: 'hisi_acc', kernel })
+      device.mock.inject({ on: 'SAVE', errno: 'ETIMEDOUT' })
+      const { result, done } = await device.set('STOP', 'STOP_COPY')
+      assert.deepEqual([result, done], [answer, 1])
+    })
+  }
+
   it('takes no byte more than its stream has', async () => {
     assert.equal(await (await open().session('RESUMING')).write(new Uint8Array(177)), -errno.ENOMEM)
   })
