@@ -11,13 +11,15 @@ import { virtualFunctions } from './vf.ts'
 
 const run = promisify(execFile)
 
-/** What a physical function's firmware can do; true where nothing is said, the last two false. */
+/** What a physical function's firmware can do: the first three where nothing is said. */
 export interface Capabilities {
   readonly migration?: boolean
   readonly migration_multi_load?: boolean
   readonly migration_tracking_state?: boolean
   readonly migration_in_chunks?: boolean
   readonly migration_state?: boolean
+  /** It logs the DMA of its functions. */
+  readonly adv_virtualization?: boolean
 }
 
 export interface BottleOptions extends Knobs {

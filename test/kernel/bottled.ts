@@ -13,6 +13,9 @@ export type Point =
   | 'SAVE'
   | 'LOAD'
   | 'QUERY_HCA_CAP'
+  | 'LOG_START'
+  | 'LOG_REPORT'
+  | 'TRACKER'
   | 'ALLOC_PD'
   | 'CREATE_MKEY'
 

@@ -83,6 +83,8 @@ static bool fw_write_beat(struct fw_vf *vf, const struct fw_snapshot *snapshot)
 		vf->beats_unmapped++;
 		return false;
 	}
+	fw_tracker_mark_iova(vf, vf->window.iova);
+	fw_tracker_mark_iova(vf, vf->window.iova + sizeof(beat) - 1);
 	vf->beats_written++;
 	return true;
 }

@@ -14,6 +14,7 @@
 static const enum mlx5_cap_type fw_cap_types[] = {
 	MLX5_CAP_GENERAL,
 	MLX5_CAP_GENERAL_2,
+	MLX5_CAP_ADV_VIRTUALIZATION,
 };
 
 int fw_caps_init(struct fw_pf *pf)
@@ -43,12 +44,26 @@ void fw_caps_free(struct fw_pf *pf)
 		kfree(pf->mdev->caps.hca[fw_cap_types[i]]);
 }
 
+/* What the DMA tracker can do: pages of 4 KiB to 2 MiB, in up to 4 TiB. */
+static void fw_set_tracker_caps(void *cap)
+{
+	MLX5_SET(adv_virtualization_cap, cap, pg_track_max_num_range, FW_TRACKER_RANGES);
+	MLX5_SET(adv_virtualization_cap, cap, pg_track_log_min_addr_space, 12);
+	MLX5_SET(adv_virtualization_cap, cap, pg_track_log_max_addr_space, 42);
+	MLX5_SET(adv_virtualization_cap, cap, pg_track_log_min_msg_size, 12);
+	MLX5_SET(adv_virtualization_cap, cap, pg_track_log_max_msg_size, 12);
+	MLX5_SET(adv_virtualization_cap, cap, pg_track_log_min_page_size, 12);
+	MLX5_SET(adv_virtualization_cap, cap, pg_track_log_max_page_size, 21);
+}
+
 /* A driver looks at these when it is bound to a function, and not again. */
 static void fw_apply_caps(struct fw_pf *pf)
 {
 	void *general = pf->mdev->caps.hca[MLX5_CAP_GENERAL]->cur;
 	void *general_2 = pf->mdev->caps.hca[MLX5_CAP_GENERAL_2]->cur;
 
+	fw_set_tracker_caps(pf->mdev->caps.hca[MLX5_CAP_ADV_VIRTUALIZATION]->cur);
+	MLX5_SET(cmd_hca_cap, general, adv_virtualization, pf->adv_virtualization);
 	MLX5_SET(cmd_hca_cap, general, migration, pf->migration);
 	MLX5_SET(cmd_hca_cap_2, general_2, migration_multi_load, pf->migration_multi_load);
 	MLX5_SET(cmd_hca_cap_2, general_2, migration_tracking_state,

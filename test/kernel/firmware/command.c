@@ -135,11 +135,15 @@ static int fw_run(struct fw_command *command, const void *in, void *out)
 	if (!result && command->point == FW_LOAD)
 		result = fw_load(command, in);
 	fw_command_wait(command, 0);
-	if (!result && command->point != FW_LOAD)
-		result = fw_take_effect(command, in, out);
 	if (result && command->point == FW_LOAD)
 		fw_refuse_load(command);
-	return result;
+	if (result || command->point == FW_LOAD)
+		return result;
+	if (command->point == FW_LOG_START)
+		return fw_tracker_create(command->vf, in, out);
+	if (command->point == FW_LOG_REPORT)
+		return fw_tracker_report(command->vf, in);
+	return fw_take_effect(command, in, out);
 }
 
 static int fw_point_of(u16 opcode, u16 op_mod)
@@ -159,6 +163,10 @@ static int fw_point_of(u16 opcode, u16 op_mod)
 		return FW_LOAD;
 	case MLX5_CMD_OP_QUERY_HCA_CAP:
 		return FW_QUERY_HCA_CAP;
+	case MLX5_CMD_OP_CREATE_GENERAL_OBJECT:
+		return FW_LOG_START;
+	case MLX5_CMD_OP_MODIFY_GENERAL_OBJECT:
+		return FW_LOG_REPORT;
 	default:
 		return -1;
 	}
@@ -171,6 +179,11 @@ static struct fw_vf *fw_vf_named_by(struct mlx5_core_dev *dev, enum fw_point poi
 {
 	if (point == FW_QUERY_HCA_CAP)
 		return fw_vf_by_function_id(dev, MLX5_GET(query_hca_cap_in, in, function_id));
+	if (point == FW_LOG_START)
+		return fw_vf_by_vhca_id(MLX5_GET(create_page_track_obj_in, in,
+						 obj_context.vhca_id));
+	if (point == FW_LOG_REPORT)
+		return fw_vf_of_tracker(in);
 	return fw_vf_by_vhca_id(FW_IN(in, vhca_id));
 }
 
@@ -187,6 +200,19 @@ static void fw_describe(struct fw_command *command, const void *in, const void *
 		snprintf(text, size, " bytes=%u", MLX5_GET(load_vhca_state_in, in, size));
 }
 
+/* Commands that are no part of the model: they take no time and always succeed. */
+static int fw_execute_other(u16 opcode, const void *in, void *out)
+{
+	switch (opcode) {
+	case MLX5_CMD_OP_QUERY_GENERAL_OBJECT:
+		return fw_tracker_query(in, out);
+	case MLX5_CMD_OP_DESTROY_GENERAL_OBJECT:
+		return fw_tracker_destroy(in);
+	default:
+		return fw_queue_command(opcode, in, out);
+	}
+}
+
 static int fw_execute(struct mlx5_core_dev *dev, const void *in, void *out)
 {
 	int point = fw_point_of(FW_IN(in, opcode), FW_IN(in, op_mod));
@@ -195,7 +221,7 @@ static int fw_execute(struct mlx5_core_dev *dev, const void *in, void *out)
 	int result;
 
 	if (point < 0)
-		return MLX5_CMD_STAT_BAD_OP_ERR;
+		return fw_execute_other(FW_IN(in, opcode), in, out);
 	vf = fw_vf_named_by(dev, point, in);
 	if (!vf)
 		return MLX5_CMD_STAT_BAD_RES_ERR;

@@ -16,6 +16,9 @@ const char *const fw_point_names[FW_POINTS] = {
 	[FW_SAVE] = "SAVE",
 	[FW_LOAD] = "LOAD",
 	[FW_QUERY_HCA_CAP] = "QUERY_HCA_CAP",
+	[FW_LOG_START] = "LOG_START",
+	[FW_LOG_REPORT] = "LOG_REPORT",
+	[FW_TRACKER] = "TRACKER",
 	[FW_ALLOC_PD] = "ALLOC_PD",
 	[FW_CREATE_MKEY] = "CREATE_MKEY",
 };

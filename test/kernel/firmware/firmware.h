@@ -32,6 +32,10 @@ enum fw_point {
 	FW_SAVE,
 	FW_LOAD,
 	FW_QUERY_HCA_CAP,
+	FW_LOG_START,
+	FW_LOG_REPORT,
+	/* No command: what it makes of its state in a report. */
+	FW_TRACKER,
 	FW_VF_POINTS,
 	/* The driver does not say for which of a PF's functions these are. */
 	FW_ALLOC_PD = FW_VF_POINTS,
@@ -119,6 +123,8 @@ struct fw_vf {
 	bool run_is_open;
 	struct fw_run run;
 
+	struct fw_tracker *tracker;
+
 	u64 latency_us[FW_VF_POINTS];
 	u64 bandwidth[FW_VF_POINTS];
 	struct fw_faults faults;
@@ -138,7 +144,7 @@ struct fw_pf {
 	struct mlx5_core_dev *mdev;
 	bool attached;
 	bool migration, migration_multi_load, migration_tracking_state;
-	bool migration_in_chunks, migration_state;
+	bool migration_in_chunks, migration_state, adv_virtualization;
 	struct fw_faults faults;
 };
 
@@ -255,6 +261,21 @@ void fw_command_end(struct fw_command *command, int result);
 int fw_query(struct fw_vf *vf, const void *in, void *out);
 int fw_load(struct fw_command *command, const void *in);
 void fw_refuse_load(struct fw_command *command);
+
+/* queues.c */
+int fw_send(u32 qpn, const void *message, u32 bytes, u32 immediate);
+int fw_queue_command(u16 opcode, const void *in, void *out);
+
+/* tracker.c; callers of the first two hold the lock. */
+#define FW_TRACKER_RANGES 16
+
+void fw_tracker_mark_page(struct fw_vf *vf, u32 page);
+void fw_tracker_mark_iova(struct fw_vf *vf, u64 iova);
+struct fw_vf *fw_vf_of_tracker(const void *in);
+int fw_tracker_create(struct fw_vf *vf, const void *in, void *out);
+int fw_tracker_report(struct fw_vf *vf, const void *in);
+int fw_tracker_query(const void *in, void *out);
+int fw_tracker_destroy(const void *in);
 
 /* driver.c */
 void fw_wait_for_driver(struct mlx5_async_work *work);

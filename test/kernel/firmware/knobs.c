@@ -444,6 +444,7 @@ static void fw_create_pf(struct fw_pf *pf)
 			    &pf->migration_tracking_state);
 	debugfs_create_bool("migration_in_chunks", 0600, directory, &pf->migration_in_chunks);
 	debugfs_create_bool("migration_state", 0600, directory, &pf->migration_state);
+	debugfs_create_bool("adv_virtualization", 0600, directory, &pf->adv_virtualization);
 	debugfs_create_file("attached", 0600, directory, pf, &fw_attached_fops);
 	fw_create_faults(directory, &pf->faults);
 }

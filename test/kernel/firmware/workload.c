@@ -24,6 +24,7 @@ static void fw_do_steps(struct fw_vf *vf, u64 steps)
 	for (; step < end; step++) {
 		vf->versions[page] = step + 1;
 		__set_bit(page, vf->dirty);
+		fw_tracker_mark_page(vf, page);
 		if (++page == pages)
 			page = 0;
 	}
