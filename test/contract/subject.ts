@@ -99,6 +99,8 @@ export interface Controls {
   digest(): Promise<string>
   /** The device writes by DMA into the pages 0 to `pages` - 1 of its address space. */
   dma(pages: number): Promise<void>
+  /** The DMA log breaks when it is asked next. */
+  breakLog(): Promise<void>
   /** A second fd of the same device. */
   another(): Promise<SecondFd>
   /** The device once more, after its last fd was closed. */

@@ -10,6 +10,9 @@ const top = 2n ** 64n
 const core: Evidence = ['core']
 const needs: Needs = { logging: true }
 
+/** The limits of a device's tracker are its own: these are the simulated ones. */
+const ofOurs: Needs = { flavours: ['mlx5'], logging: true, controls: ['image'] }
+
 type Range = readonly [iova: bigint, length: bigint]
 
 const many = (count: number): Range[] =>
@@ -66,6 +69,18 @@ export const dmaLogging: readonly Rule[] = [
     async run(subject) {
       await using device = await openDevice(subject)
       assert.equal(typeof (await start(device, many(256))), 'number')
+    },
+  },
+  {
+    id: 'log-mask',
+    name: 'whether a range is on the page is asked with a mask: a page size of three pages takes one page, and not three',
+    where,
+    evidence: core,
+    needs,
+    async run(subject) {
+      await using device = await openDevice(subject)
+      assert.equal(await start(device, [[0n, 3n * page]], 12_288), 'EINVAL')
+      assert.equal(typeof (await start(device, [[0n, page]], 12_288)), 'number')
     },
   },
   {
@@ -179,6 +194,54 @@ export const dmaLogging: readonly Rule[] = [
       assert.deepEqual(await report(device, page, 130n * page - page), [2n ** 64n - 1n, 1n, 0n])
       assert.deepEqual(await report(device, 0n, 130n * page), [1n, 0n, 0n])
       assert.deepEqual(await report(device, 0n, 130n * page), [0n, 0n, 0n])
+    },
+  },
+  {
+    id: 'log-mlx5-page-size',
+    name: 'mlx5 rounds the page size down to a power of two between those of its device, and answers it',
+    where,
+    evidence: 'read only',
+    needs: ofOurs,
+    async run(subject) {
+      await using device = await openDevice(subject)
+      for (const [hint, chosen, range] of [
+        [4096, 4096, page],
+        [12_288, 8192, page],
+        [1 << 21, 1 << 21, 1n << 21n],
+        [1 << 23, 1 << 21, 1n << 23n],
+        [512, 4096, 512n],
+      ] as const) {
+        assert.equal(await start(device, [[0n, range]], hint), chosen, `${hint}`)
+        await device.calls.dmaLoggingStop()
+      }
+    },
+  },
+  {
+    id: 'log-mlx5-span',
+    name: 'mlx5 refuses ranges that are together more than its device can span: EOPNOTSUPP, and logs nothing',
+    where,
+    evidence: 'read only',
+    needs: ofOurs,
+    async run(subject) {
+      await using device = await openDevice(subject)
+      assert.equal(await start(device, [[0n, 2n ** 43n]]), 'EOPNOTSUPP')
+      assert.equal(await report(device, 0n, 16n * page), 'EINVAL')
+    },
+  },
+  {
+    id: 'log-mlx5-broken',
+    name: 'a tracker of mlx5 that broke answers EIO to every report until it was stopped and started',
+    where,
+    evidence: 'read only',
+    needs: { flavours: ['mlx5'], logging: true, controls: ['breakLog'] },
+    async run(subject) {
+      await using device = await openDevice(subject)
+      await start(device, [[0n, 16n * page]])
+      await device.controls.breakLog()
+      for (let times = 0; times < 2; times++) assert.equal(await report(device, 0n, 16n * page), 'EIO')
+      await device.calls.dmaLoggingStop()
+      await start(device, [[0n, 16n * page]])
+      assert.deepEqual(await report(device, 0n, 16n * page), [0n])
     },
   },
   {

@@ -104,7 +104,7 @@ export function bottledMlx5(kernel: KernelSeries): Subject {
     logging: false,
     controls: new Set([...controls, ...(kernel === '7.2' ? (['reinit'] as const) : [])]),
     // Its firmware has no DMA log.
-    lacks: new Set(['dma']),
+    lacks: new Set(['dma', 'breakLog']),
     open: setup => openBottled(bottles, setup),
     close: () => bottles.close(),
   }

@@ -163,7 +163,16 @@ export function fakeKernel(kind: FakeKind): Subject {
       ...(flavour === 'mlx5' && series === '7.2' ? (['reinit'] as const) : []),
     ]),
     // Its fds are those of another file, its images have no contents, and its regions are scripted.
-    lacks: new Set(['poll', 'raw', 'rawDevice', 'setReadOnly', 'digest', 'chunks', 'regions'] as const),
+    lacks: new Set([
+      'poll',
+      'raw',
+      'rawDevice',
+      'setReadOnly',
+      'digest',
+      'chunks',
+      'regions',
+      'breakLog',
+    ] as const),
     open: setup => openFake(kind, setup),
   }
 }

@@ -72,6 +72,7 @@ function controlsOf(mock: MockDevice, open: () => DeviceCalls): Partial<Controls
     another: () => Promise.resolve(secondFd(open())),
     reopen: () => Promise.resolve(open()),
     setWithoutFd: state => setAtFault(state, 'EMFILE'),
+    breakLog: () => now(() => mock.inject({ on: 'TRACKER' })),
     recoverAdapter: () => now(() => mock.inject({ on: 'ADAPTER_RECOVERY' })),
   }
 }
@@ -128,7 +129,7 @@ export function mock(kind: MockKind): Subject {
       ...(['another', 'reopen', 'digest', 'poll', 'setWithoutFd', 'regions'] as const),
       ...(isMlx5 ? firmware : []),
       ...(flavour === 'pds' ? (['recoverAdapter'] as const) : []),
-      ...(isMlx5 && logging ? (['dma'] as const) : []),
+      ...(isMlx5 && logging ? (['dma', 'breakLog'] as const) : []),
       ...(isMlx5 && kernel === '7.2' && flags === 7 ? (['reinit'] as const) : []),
     ]),
     lacks: new Set(['raw', 'rawDevice', 'setReadOnly'] as const),

@@ -80,11 +80,23 @@ static long opt_in(struct device* d, void* data) {
 static long check_range(const struct dma_range* ranges, uint32_t i, uint64_t page_size) {
   struct dma_range r = ranges[i];
   note("range %x %x", r.iova, r.length);
-  if (page_size == 0 || r.iova % page_size != 0 || r.length % page_size != 0) return -EINVAL;
+  // As the kernel's IS_ALIGNED asks, which takes any number for a power of two.
+  if ((r.iova & (page_size - 1)) != 0 || (r.length & (page_size - 1)) != 0) return -EINVAL;
   if (r.length > 0 && r.iova + (r.length - 1) < r.iova) return -EOVERFLOW;
   for (uint32_t k = 0; k < i; k++)
     if (r.iova < ranges[k].iova + ranges[k].length && ranges[k].iova < r.iova + r.length)
       return -EINVAL;
+  return 0;
+}
+
+// mlx5's: between 4 KiB and 2 MiB, and not more than 4 TiB in all.
+static long start_tracker(const struct device* d, struct log_start* c) {
+  uint64_t span = 0, page_size = 4096;
+  if (d->logging) return -EINVAL;
+  for (uint32_t i = 0; i < c->ranges; i++) span += ((const struct dma_range*)c->pointer)[i].length;
+  if (span > 1ULL << 42) return -EOPNOTSUPP;
+  while (page_size * 2 <= c->page_size && page_size < 2 << 20) page_size *= 2;
+  c->page_size = page_size;
   return 0;
 }
 
@@ -102,9 +114,13 @@ static long start_log(struct device* d, void* data) {
     long error = check_range((const struct dma_range*)c.pointer, i, c.page_size);
     if (error < 0) return error;
   }
-  if (d->model && d->manner == kMlx5 && d->logging) return -EINVAL;
+  if (d->model && d->manner == kMlx5) {
+    long error = start_tracker(d, &c);
+    if (error < 0) return error;
+  } else if (d->manner == kMlx5 && c.page_size > 2 << 20) {
+    c.page_size = 4096;
+  }
   d->logging = true;
-  if (d->manner == kMlx5 && c.page_size > 2 << 20) c.page_size = 4096;
   copy(data, &c, sizeof c);
   return 0;
 }
