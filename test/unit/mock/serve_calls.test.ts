@@ -4,7 +4,6 @@ import type { DeviceCalls } from '#lib/backend/seam.js'
 import { MockDevice, openRemoteMock } from 'vfio-migrate/mock'
 import { Processes } from './served/processes.ts'
 
-const STOP = 1
 const STOP_COPY = 3
 
 describe('a served mock', () => {
