@@ -9,7 +9,12 @@ import { plainFunction } from '../contract/subjects/plain_function.ts'
 import { isAtLeast } from './release.ts'
 
 const kernel = isAtLeast(7, 1) ? '7.2' : '6.12'
-const runs = [mtty(kernel), bottledMlx5(kernel), plainFunction(kernel)].map(contract)
+const runs = [
+  contract(mtty(kernel)),
+  contract(bottledMlx5(kernel, { logging: false })),
+  contract(bottledMlx5(kernel, { logging: true }), ({ needs }) => needs.logging === true),
+  contract(plainFunction(kernel)),
+]
 
 describe('the evidence that the rules of the contract name', () => {
   it(`is what this kernel has shown: ${counts(rules)}`, () => {

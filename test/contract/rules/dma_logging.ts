@@ -111,7 +111,7 @@ export const dmaLogging: readonly Rule[] = [
     id: 'log-stop-always',
     name: 'a stop answers 0 whether anything was started or not, and again',
     where,
-    evidence: ['mtty'],
+    evidence: ['mtty', 'mlx5'],
     needs,
     async run(subject) {
       await using device = await openDevice(subject)
@@ -124,7 +124,7 @@ export const dmaLogging: readonly Rule[] = [
     id: 'log-every-state',
     name: 'DMA logging starts and stops in every state and changes none',
     where,
-    evidence: ['mtty'],
+    evidence: ['mtty', 'mlx5'],
     needs,
     async run(subject) {
       await using device = await openDevice(subject)
@@ -156,7 +156,7 @@ export const dmaLogging: readonly Rule[] = [
     id: 'log-mlx5-twice',
     name: 'mlx5 starts once: EINVAL until it was stopped',
     where,
-    evidence: 'read only',
+    evidence: ['mlx5'],
     needs: { flavours: ['mlx5'], logging: true },
     async run(subject) {
       await using device = await openDevice(subject)
@@ -170,7 +170,7 @@ export const dmaLogging: readonly Rule[] = [
     id: 'log-mlx5-inactive',
     name: 'mlx5 reports while it logs: EINVAL before the start and after the stop',
     where,
-    evidence: 'read only',
+    evidence: ['mlx5'],
     needs: { flavours: ['mlx5'], logging: true },
     async run(subject) {
       await using device = await openDevice(subject)
@@ -185,7 +185,7 @@ export const dmaLogging: readonly Rule[] = [
     id: 'log-reports-once',
     name: 'a report has one bit a page, the lowest first, and clears what it told and nothing else',
     where,
-    evidence: 'read only',
+    evidence: ['mlx5'],
     needs: { logging: true, controls: ['dma'], flavours: ['mlx5'] },
     async run(subject) {
       await using device = await openDevice(subject, { sizeKiB: 1024 })
@@ -200,7 +200,7 @@ export const dmaLogging: readonly Rule[] = [
     id: 'log-mlx5-page-size',
     name: 'mlx5 rounds the page size down to a power of two between those of its device, and answers it',
     where,
-    evidence: 'read only',
+    evidence: ['mlx5'],
     needs: ofOurs,
     async run(subject) {
       await using device = await openDevice(subject)
@@ -209,7 +209,7 @@ export const dmaLogging: readonly Rule[] = [
         [12_288, 8192, page],
         [1 << 21, 1 << 21, 1n << 21n],
         [1 << 23, 1 << 21, 1n << 23n],
-        [512, 4096, 512n],
+        [512, 4096, page],
       ] as const) {
         assert.equal(await start(device, [[0n, range]], hint), chosen, `${hint}`)
         await device.calls.dmaLoggingStop()
@@ -220,7 +220,7 @@ export const dmaLogging: readonly Rule[] = [
     id: 'log-mlx5-span',
     name: 'mlx5 refuses ranges that are together more than its device can span: EOPNOTSUPP, and logs nothing',
     where,
-    evidence: 'read only',
+    evidence: ['mlx5'],
     needs: ofOurs,
     async run(subject) {
       await using device = await openDevice(subject)
@@ -232,7 +232,7 @@ export const dmaLogging: readonly Rule[] = [
     id: 'log-mlx5-broken',
     name: 'a tracker of mlx5 that broke answers EIO to every report until it was stopped and started',
     where,
-    evidence: 'read only',
+    evidence: ['mlx5'],
     needs: { flavours: ['mlx5'], logging: true, controls: ['breakLog'] },
     async run(subject) {
       await using device = await openDevice(subject)
@@ -248,7 +248,7 @@ export const dmaLogging: readonly Rule[] = [
     id: 'log-survives-reset',
     name: 'mlx5 logs on over a reset, and over every arc',
     where,
-    evidence: 'read only',
+    evidence: ['mlx5'],
     needs: { flavours: ['mlx5'], flags: flag.PRE_COPY, logging: true },
     async run(subject) {
       await using device = await openDevice(subject)
@@ -263,7 +263,7 @@ export const dmaLogging: readonly Rule[] = [
     id: 'log-ends-with-close',
     name: 'the last close ends the logging of mlx5',
     where,
-    evidence: 'read only',
+    evidence: ['mlx5'],
     needs: { flavours: ['mlx5'], logging: true, controls: ['reopen'] },
     async run(subject) {
       await using device = await openDevice(subject)

@@ -15,7 +15,12 @@ const wholeChunk = 8 << 20
 class Bottles {
   #bottle: Bottle | undefined
   #inChunks = false
+  readonly #logging: boolean
   readonly #taken = new Set<BottledFunction>()
+
+  constructor(logging: boolean) {
+    this.#logging = logging
+  }
 
   async take(inChunks: boolean): Promise<{ bottle: Bottle; bottled: BottledFunction }> {
     if (this.#bottle === undefined || this.#inChunks !== inChunks) await this.#renew(inChunks)
@@ -38,7 +43,11 @@ class Bottles {
   async #renew(inChunks: boolean): Promise<void> {
     assert.equal(this.#taken.size, 0, 'functions with and without chunks at once')
     await this.close()
-    const capabilities = { migration_in_chunks: inChunks, migration_state: true }
+    const capabilities = {
+      migration_in_chunks: inChunks,
+      migration_state: true,
+      adv_virtualization: this.#logging,
+    }
     this.#bottle = await openBottle({ functions: 2, capabilities })
     this.#inChunks = inChunks
   }
@@ -53,6 +62,8 @@ function controlsOf(bottle: Bottle, bottled: BottledFunction, calls: DeviceCalls
       return { reached: () => bottled.isHeld(command), release: () => bottled.release() }
     },
     dirty: pages => bottled.step(pages),
+    dma: pages => bottled.step(pages),
+    breakLog: () => bottled.fault('TRACKER', { status: 1 }),
     reinit: () => bottled.reinit(),
     detach: () => bottle.attach(false),
     attach: () => bottle.attach(true),
@@ -92,19 +103,22 @@ const controls: readonly Control[] = [
   ...(['another', 'reopen', 'poll', 'raw', 'rawDevice', 'regions', 'setWithoutFd', 'setReadOnly'] as const),
 ]
 
-/** The kernel's own mlx5 driver on simulated firmware. */
-export function bottledMlx5(kernel: KernelSeries): Subject {
-  const bottles = new Bottles()
+/** The kernel's own mlx5 driver on simulated firmware, which logs DMA where that is wanted. */
+export function bottledMlx5(kernel: KernelSeries, { logging }: { logging: boolean }): Subject {
+  const bottles = new Bottles(logging)
   return {
-    title: `the bottled mlx5 on ${kernel}`,
+    title: `the bottled mlx5 on ${kernel}${logging ? ', logging' : ''}`,
     real: 'mlx5',
     flavour: 'mlx5',
     kernel,
     flags: 7,
-    logging: false,
-    controls: new Set([...controls, ...(kernel === '7.2' ? (['reinit'] as const) : [])]),
-    // Its firmware has no DMA log.
-    lacks: new Set(['dma', 'breakLog']),
+    logging,
+    controls: new Set([
+      ...controls,
+      ...(kernel === '7.2' ? (['reinit'] as const) : []),
+      ...(logging ? (['dma', 'breakLog'] as const) : []),
+    ]),
+    lacks: new Set(),
     open: setup => openBottled(bottles, setup),
     close: () => bottles.close(),
   }
