@@ -15,6 +15,7 @@ import { increments } from './increments.ts'
 import { lifeCycle } from './life_cycle.ts'
 import { lostFd } from './lost_fd.ts'
 import { mlx5Modes } from './mlx5_modes.ts'
+import { mlx5Tracker } from './mlx5_tracker.ts'
 import { poll } from './poll.ts'
 import { precopyInfo } from './precopy_info.ts'
 import { regions } from './regions.ts'
@@ -46,6 +47,7 @@ export const rules: readonly Rule[] = [
   ...firmwareModel,
   ...mlx5Modes,
   ...dmaLogging,
+  ...mlx5Tracker,
   ...concurrency,
   ...lifeCycle,
   ...flavours,
