@@ -85,7 +85,8 @@ export class MockDeviceCalls implements DeviceCalls, SessionHost {
     check.checkBytes(data, 'data')
     check.checkAccess(width, data.length, 'data')
     if (data.length > maxRegionBytes) throw new TypeError('data must be at most 16 MiB')
-    const copy = data.slice()
+    // Not slice(), which is no copy of a Buffer.
+    const copy = new Uint8Array(data)
     return this.#number('regionWrite', [offset, data.length, width], () =>
       writeRegion(this.#regions, offset, copy, width),
     )
