@@ -33,15 +33,6 @@ describe("the config space of a mock's function", () => {
     assert.equal(await word(device, command), 0x2)
   })
 
-  it('takes the bytes as they were when the call was made', async () => {
-    await using device = await openDevice(new MockDevice())
-    const bytes = Buffer.from([0x06, 0x00])
-    const writing = region(device, 7).write(command, bytes, { width: 2 })
-    bytes.fill(0)
-    await writing
-    assert.equal(await word(device, command), 0x6)
-  })
-
   it('keeps what can be written, and leaves the rest without an error', async () => {
     await using device = await openDevice(new MockDevice())
     await setWord(device, command, 0xffff)

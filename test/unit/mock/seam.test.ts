@@ -23,6 +23,18 @@ describe('calls on a mock', () => {
     assert.deepEqual(order, ['reset', 'SET', 'flags'])
   })
 
+  it('take the bytes for a region as they were when the call was made', async () => {
+    const hand = hold({ faults: [{ on: 'SUSPEND_INITIATOR', hold: true }] })
+    const { calls } = hand.backend
+    const command = 7 * 2 ** 40 + 4
+    const bytes = Buffer.from([0x06, 0x00])
+    const all = [calls.setStates([numbers.RUNNING_P2P]), calls.regionWrite(command, bytes, 2)]
+    bytes.fill(0)
+    hand.mock.releaseHeld()
+    await Promise.all(all)
+    assert.deepEqual([...(await calls.regionRead(command, 2, 2)).data], [0x06, 0x00])
+  })
+
   it('are answered in a later turn of the event loop', async () => {
     const { calls } = hold().backend
     let isAnswered = false
