@@ -30,6 +30,7 @@ describe('calls on a mock', () => {
     const bytes = Buffer.from([0x06, 0x00])
     const all = [calls.setStates([numbers.RUNNING_P2P]), calls.regionWrite(command, bytes, 2)]
     bytes.fill(0)
+    await hand.mock.untilHeld()
     hand.mock.releaseHeld()
     await Promise.all(all)
     assert.deepEqual([...(await calls.regionRead(command, 2, 2)).data], [0x06, 0x00])
