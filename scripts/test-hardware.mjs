@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url'
 import { USAGE_ERROR, readArguments } from './arguments.mjs'
 import { record } from './results.mjs'
 import { ROOT, setup } from './setup.mjs'
-import { StepError, main, say } from './steps.mjs'
+import { MISSING, StepError, main, say } from './steps.mjs'
 
 const USAGE = `Usage: npm run test:hardware -- --device NAME --peer NAME [--participant COMMAND] [--level 1|2] [--grep TEXT]
   --device NAME          a migratable device: PCI address or mdev UUID. It is reset, and driven through every arc
@@ -43,12 +43,19 @@ function choose() {
   }
 }
 
+/** Devices that are not there, cannot be opened, or are no pair: the message says why, and what to do. @param {any} error @returns {never} */
+function refuse(error) {
+  const isExplained =
+    error instanceof TypeError || /^ERR_(VFIO|ASSERTION)/.test(error?.code ?? '') || error?.syscall
+  throw isExplained ? new StepError(error.message, MISSING) : error
+}
+
 await main(async () => {
   const chosen = choose()
   await setup()
   /** @type {typeof import('../dist-test/hardware/run.js')} */
   const { testHardware } = await import(pathToFileURL(join(ROOT, 'dist-test/hardware/run.js')).href)
-  const { passed, failed, notRun, moved } = await testHardware({ ...chosen, say })
+  const { passed, failed, notRun, moved } = await testHardware({ ...chosen, say }).catch(refuse)
   record({ suite: 'hardware', passed: passed.length, failed: failed.length, skipped: notRun.length })
   const claim =
     moved === undefined ? 'nothing is claimed about state' : `${moved} proofs that state has moved`
