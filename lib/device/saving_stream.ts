@@ -37,6 +37,8 @@ export class SavingStream extends Readable {
   #stopCopyArc = Infinity
   #leaving = false
   #endReached = false
+  /** Reading has failed, and whoever reads next is told. */
+  #hasFailed = false
   #bytesRead = 0
   /** 'error' and 'close' have been emitted. */
   #told = false
@@ -169,7 +171,8 @@ export class SavingStream extends Readable {
   }
 
   #pump(): void {
-    if (!this.#wanted || this.#reading || this.#dry || this.#endReached || this.destroyed) return
+    if (!this.#wanted || this.#reading || this.#dry || this.#endReached) return
+    if (this.#hasFailed || this.destroyed) return
     this.#reading = true
     const nudges = this.#nudges
     const waitMs = this.#announced ? announcedImageWaitMs : 0
@@ -201,6 +204,7 @@ export class SavingStream extends Readable {
 
   /** A failure of reading ahead, while nobody reads, waits for somebody who does: as an event it would end the process. */
   #fail(failure: VfioSystemError): void {
+    this.#hasFailed = true
     if (this.#isBeingRead() || this.listenerCount('error') > 0) this.destroy(failure)
     else this.once('newListener', () => queueMicrotask(() => this.destroy(failure)))
   }

@@ -135,6 +135,18 @@ describe('a failure of reading ahead while nobody reads', () => {
     await assert.rejects(stream.chunks({ until: 'idle' }).next(), { code: 'ENODEV' })
   })
 
+  it('is the one that is told, and the last one: nothing is read after it', async () => {
+    const { script, device, stream } = await saving('PRE_COPY')
+    stream.read()
+    ;(await script.session.nextRead()).answer(-5, script.arc)
+    await new Promise(resolve => setImmediate(resolve))
+    script.session.info = { result: 0, initialBytes: 0, dirtyBytes: 4, flags: 0 }
+    await device.precopyInfo()
+    await new Promise(resolve => setImmediate(resolve))
+    assert.equal(script.session.reads.length, 0)
+    await assert.rejects(stream.chunks({ until: 'idle' }).next(), { code: 'EIO' })
+  })
+
   it('is given to a consumer that listens', async () => {
     const { script, stream } = await saving('PRE_COPY')
     stream.read()
