@@ -214,6 +214,16 @@ describe('a firmware that gives up pre-copy with the status 0x9', () => {
     })
   }
 
+  it('in the first SAVE, while somebody waits for its image, is idle: poll(2) does not tell', async () => {
+    await using pair = await openBottledPair({ size, latency: { SAVE: 100_000 } })
+    const { from, source } = pair
+    await from.fault('SAVE', { status: 9 })
+    await source.setState('PRE_COPY')
+    assert.equal((await readAll(source, 'idle')).length, 24)
+    await source.setState('STOP_COPY')
+    assert.equal((await readAll(source, 'end')).length, 16 + 80 + size)
+  })
+
   it('is not noticed by a migration either', async () => {
     await using pair = await openBottledPair({ size, rate: 10 * size })
     const { from, to, source, destination } = pair
