@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { errno, type ErrnoName } from '../kernel/errno.ts'
+import type { Capabilities } from '../kernel/feature.ts'
 import { nextState, stateNames, type MachineFlags, type StateName } from '../kernel/state.ts'
 import type { FlavourName } from './flavours.ts'
 
@@ -21,8 +22,8 @@ export interface PointRule {
   readonly event?: true
   /** The flavours that have it; all unless told. */
   readonly flavours?: readonly FlavourName[]
-  /** The capability without which it is never reached. */
-  readonly needs?: 'preCopy' | 'dmaLogging'
+  /** The capability without which it is never reached: `stopCopy`, unless told. `'nothing'`: without any, too. */
+  readonly needs?: 'preCopy' | 'dmaLogging' | 'nothing'
 }
 
 const commandErrnos = [
@@ -104,7 +105,7 @@ const points: Readonly<Record<NamedPoint, PointRule>> = {
   READ: { what: 'copying to the reader: the bytes of that read are lost', ...badMemory },
   WRITE: { what: 'copying from the writer', ...badMemory },
   PRECOPY_INFO: { what: 'copying the answer to the caller, when all is done', ...badMemory, ...preCopy },
-  RESET: { what: 'VFIO_DEVICE_RESET', errno: ['EINVAL', 'EAGAIN', 'ENOTTY'], hold: true },
+  RESET: { what: 'VFIO_DEVICE_RESET', errno: ['EINVAL', 'EAGAIN', 'ENOTTY'], hold: true, needs: 'nothing' },
   STREAM: { what: 'what a saving session gives out', bytes: true },
   LOG_START: { what: 'making the tracker', ...command, ...logging },
   LOG_REPORT: { what: 'asking the tracker', ...command, ...logging },
@@ -137,7 +138,7 @@ export interface Fault {
 /** The device that a fault is for. */
 export interface FaultTarget {
   readonly flavour: FlavourName
-  readonly capabilities: MachineFlags & { readonly dmaLogging: boolean }
+  readonly capabilities: Capabilities
 }
 
 const arcErrnos = ['EIO', 'EINVAL', 'ENOMEM', 'EBUSY', 'EAGAIN', 'ETIMEDOUT', 'ENODEV', 'EFAULT'] as const
@@ -146,10 +147,10 @@ const arcErrnos = ['EIO', 'EINVAL', 'ENOMEM', 'EBUSY', 'EAGAIN', 'ETIMEDOUT', 'E
 export function faultPoints({ flavour, capabilities }: FaultTarget): Readonly<Record<string, PointRule>> {
   const named = Object.entries(points).filter(
     ([, { flavours, needs }]) =>
-      (flavours?.includes(flavour) ?? true) && (needs === undefined || capabilities[needs]),
+      (flavours?.includes(flavour) ?? true) && (needs === 'nothing' || capabilities[needs ?? 'stopCopy']),
   )
   // The arcs of mlx5 fail by their commands, and those without one cannot.
-  const arcs = flavour === 'mlx5' ? [] : arcPoints(capabilities)
+  const arcs = flavour === 'mlx5' || !capabilities.stopCopy ? [] : arcPoints(capabilities)
   const rule: PointRule = { what: 'the arc', errno: arcErrnos, hold: true, reset: true }
   return Object.fromEntries([...named, ...arcs.map(arc => [arc, rule] as const)])
 }

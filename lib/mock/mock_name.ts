@@ -1,40 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 import { parseFault } from './fault_text.ts'
+import { optionMessage, textOptions } from './option_schema.ts'
 import type { MockOptions } from './options.ts'
 
 const scheme = 'mock:'
 
-/** Text becomes what the option wants; what is not here stays text. What the option makes of it is not looked at. */
-const readers: Readonly<Record<string, (text: string) => unknown>> = {
-  seed: text => (/^(\d+|0x[0-9a-f]+)$/i.test(text) ? BigInt(text) : text),
-  reinit: yesOrNo,
-  'capabilities.stopCopy': yesOrNo,
-  'capabilities.p2p': yesOrNo,
-  'capabilities.preCopy': yesOrNo,
-  'capabilities.dmaLogging': yesOrNo,
-  'dmaLog.maxRanges': text => (/^\d+$/.test(text) ? Number(text) : text),
-}
-
-function yesOrNo(text: string): unknown {
-  return text === 'true' || (text === 'false' ? false : text)
-}
-
 /**
  * The options in `mock:size=64MiB,dirty=20MiB/s,latency.SAVE=5ms,fault=SAVE:2:EIO`. The names are those of
  * {@link MockOptions}, with a dot between one and what it is part of; `fault` may come again and again. `mock:` alone is a
- * mock as it is unless told.
+ * mock as it is unless told. What an option makes of its value is not looked at.
  * @throws TypeError for text that names no options, RangeError for a name that comes twice.
  */
 export function parseMockName(name: string): MockOptions {
   if (!name.startsWith(scheme)) throw new TypeError(`'${name}' names no mock: write mock: and its options`)
-  const options = bare()
+  const given = new Map<string, unknown>()
   const faults: unknown[] = []
   for (const word of name.slice(scheme.length).split(',').filter(Boolean)) {
     const { field, text } = splitWord(word, name)
-    if (field === 'fault') faults.push(parseFault(text))
-    else set(options, field, (readers[field] ?? String)(text))
+    if (field === 'fault') faults.push(faultOf(text))
+    else put(given, field, text)
   }
-  return { ...options, ...(faults.length > 0 && { faults }) } as MockOptions
+  return { ...nested(given), ...(faults.length > 0 && { faults }) } as MockOptions
 }
 
 function splitWord(word: string, name: string): { field: string; text: string } {
@@ -45,17 +31,38 @@ function splitWord(word: string, name: string): { field: string; text: string } 
   )
 }
 
-type Values = Record<string, unknown>
+function faultOf(text: string): unknown {
+  try {
+    return parseFault(text)
+  } catch (error) {
+    throw new TypeError(optionMessage(`fault=${text}`, (error as Error).message), { cause: error })
+  }
+}
 
-/** Without names that an object has anyway. */
-const bare = (): Values => Object.create(null) as Values
+function put(given: Map<string, unknown>, field: string, text: string): void {
+  const read = textOptions.get(field)
+  if (read === undefined)
+    throw new TypeError(optionMessage(field, `there is none of that name. ${others(field)}`))
+  if (given.has(field)) throw new RangeError(optionMessage(field, 'it is there twice. Give it once'))
+  given.set(field, read(text))
+}
 
-/** Puts the value where its dotted name says. */
-function set(options: Values, field: string, value: unknown): void {
-  const [outer = '', inner] = field.split('.', 2)
-  const holder = inner === undefined ? options : (options[outer] ??= bare())
-  const key = inner ?? outer
-  if (typeof holder !== 'object' || Object.hasOwn(holder, key))
-    throw new RangeError(`option '${field}' of a mock is there twice. Give it once`)
-  ;(holder as Values)[key] = value
+/** What may have been meant: the parts of that option, or all options. */
+function others(field: string): string {
+  const names = [...textOptions.keys()]
+  const outer = `${field.split('.', 1)[0]}.`
+  const parts = names.filter(name => name.startsWith(outer))
+  const all = [...new Set(names.map(name => name.replace(/\..*/, '.…'))), 'fault']
+  return `There are: ${(parts.length > 0 ? parts : all).join(', ')}`
+}
+
+/** A dotted name is a part of what is before its dot. All of them are names that there are. */
+function nested(given: ReadonlyMap<string, unknown>): Record<string, unknown> {
+  const options: Record<string, unknown> = {}
+  for (const [field, value] of given) {
+    const [outer = '', inner] = field.split('.')
+    if (inner === undefined) options[outer] = value
+    else options[outer] = { ...Object(options[outer]), [inner]: value } as unknown
+  }
+  return options
 }

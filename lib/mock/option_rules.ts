@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Capabilities } from '../kernel/feature.ts'
-import { capabilitiesOfFlavour, flavourNames, flavours } from './flavours.ts'
+import { capabilitiesOfFlavour, flavourNames, flavours, type FlavourName } from './flavours.ts'
 import { optionMessage, type GivenOptions } from './option_schema.ts'
+import { optionUses, type OptionUse } from './option_use.ts'
 import type { ResolvedOptions } from './options.ts'
 
 /** Something that no device can be, alone or together with the rest. */
@@ -22,14 +23,18 @@ const isPowerOfTwo = (number: number): boolean => number >= 1 && Number.isIntege
 
 /** The flavours of which something is true, as a remedy names them. */
 function flavoursThat(can: (flavour: ResolvedOptions['flavour']) => boolean): string {
-  return `flavour: ${flavourNames.filter(name => can(flavours[name])).join(' | ')}`
+  return oneOf(flavourNames.filter(name => can(flavours[name])))
+}
+
+function oneOf(names: readonly FlavourName[]): string {
+  return `flavour ${names.join(', ').replace(/, ([^,]*)$/, ' or $1')}`
 }
 
 const flavourRule: Rule = {
   field: 'flavour',
   applies: ({ flavour, kernel }) => flavour.flags[kernel] === undefined,
   cause: ({ flavour, kernel }) => `Linux ${kernel} has no driver ${flavour.driver}`,
-  remedy: "Give kernel: '7.2'",
+  remedy: 'Give kernel 7.2',
 }
 
 function capabilityRule(name: keyof Capabilities): Rule {
@@ -47,8 +52,35 @@ function needsStopCopy(name: 'p2p' | 'preCopy'): Rule {
     field: `capabilities.${name}`,
     applies: ({ capabilities }) => capabilities[name] && !capabilities.stopCopy,
     cause: () => 'without STOP_COPY there is no migration',
-    remedy: `Leave it out, or give stopCopy: true`,
+    remedy: 'Leave it out, or do not take away capabilities.stopCopy',
   }
+}
+
+/** What a device is without one of them. */
+const without: Readonly<Record<keyof Capabilities, string>> = {
+  stopCopy: 'does not migrate',
+  p2p: 'has no P2P states',
+  preCopy: 'has no PRE_COPY',
+  dmaLogging: 'logs no DMA',
+}
+
+/** Nothing would come of the option: its flavour has no use for it, or what it is for was taken away. */
+function useRules({ field, flavours, lack, needs, given }: OptionUse): Rule[] {
+  const isGiven = (options: GivenOptions): boolean => Boolean(given(options))
+  const byFlavour: Rule = {
+    field,
+    applies: ({ flavour }, options) => isGiven(options) && !flavours.includes(flavour.name),
+    cause: ({ flavour }) => `${flavour.driver} ${lack}`,
+    remedy: `Leave it out, or take ${oneOf(flavours)}`,
+  }
+  if (needs === undefined) return [byFlavour]
+  const byCapability: Rule = {
+    field,
+    applies: ({ capabilities }, options) => isGiven(options) && !capabilities[needs],
+    cause: ({ flavour, kernel }) => `this ${flavour.driver} of Linux ${kernel} ${without[needs]}`,
+    remedy: `Leave it out, or take a flavour and a kernel that have ${needs}, and do not take it away`,
+  }
+  return [byFlavour, byCapability]
 }
 
 const sizeRules: readonly Rule[] = [
@@ -56,13 +88,13 @@ const sizeRules: readonly Rule[] = [
     field: 'size',
     applies: ({ flavour }, { size }) => size !== undefined && flavour.streamBytes !== undefined,
     cause: ({ flavour }) => `the stream of ${flavour.driver} always has ${flavour.streamBytes} bytes`,
-    remedy: `Leave it out, or give ${flavoursThat(({ streamBytes }) => streamBytes === undefined)}`,
+    remedy: `Leave it out, or take ${flavoursThat(({ streamBytes }) => streamBytes === undefined)}`,
   },
   {
     field: 'size',
     applies: ({ size }) => !(size >= kibibyte && size <= gibibyte && size % kibibyte === 0),
     cause: ({ size }) => `${size} is not from 1 KiB to 1 GiB in steps of 1 KiB`,
-    remedy: "Give '64MiB', for instance",
+    remedy: 'Give 64MiB, for instance',
   },
   {
     field: 'size',
@@ -82,35 +114,17 @@ const sizeRules: readonly Rule[] = [
 const mlx5Rules: readonly Rule[] = [
   {
     field: 'chunkSize',
-    applies: ({ chunkSize, flavour }) => chunkSize !== undefined && flavour.name !== 'mlx5',
-    cause: ({ flavour }) => `${flavour.driver} has no chunk mode`,
-    remedy: "Leave it out, or give flavour: 'mlx5'",
-  },
-  {
-    field: 'chunkSize',
     applies: ({ chunkSize }) =>
       chunkSize !== undefined && !(chunkSize >= smallestChunk && chunkSize <= gibibyte),
     cause: ({ chunkSize }) =>
       `${chunkSize} is not from ${smallestChunk} bytes (a header and a page) to 1 GiB`,
-    remedy: "Give '1MiB', for instance",
+    remedy: 'Give 1MiB, for instance',
   },
   {
     field: 'reinit',
     applies: ({ reinit, kernel }) => reinit && kernel === '6.12',
     cause: () => 'Linux 6.12 has no VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2, which reports it',
-    remedy: "Leave it out, or give kernel: '7.2'",
-  },
-  {
-    field: 'reinit',
-    applies: ({ reinit, flavour }) => reinit && flavour.name !== 'mlx5',
-    cause: ({ flavour }) => `${flavour.driver} never reports it`,
-    remedy: "Leave it out, or give flavour: 'mlx5'",
-  },
-  {
-    field: 'reinit',
-    applies: ({ reinit, capabilities }) => reinit && !capabilities.preCopy,
-    cause: () => 'without PRE_COPY there is no initial image to begin anew',
-    remedy: 'Leave it out, or do not take away capabilities.preCopy',
+    remedy: 'Leave it out, or take kernel 7.2',
   },
 ]
 
@@ -119,7 +133,7 @@ const logRules: readonly Rule[] = [
     field: `dmaLog.${name}`,
     applies: ({ dmaLog }: ResolvedOptions) => !isPowerOfTwo(dmaLog[name]),
     cause: ({ dmaLog }: ResolvedOptions) => `${dmaLog[name]} is no power of two`,
-    remedy: "Give '4KiB', for instance",
+    remedy: 'Give 4KiB, for instance',
   })),
   {
     field: 'dmaLog.maxPageSize',
@@ -141,6 +155,7 @@ const rules: readonly Rule[] = [
   ...(['stopCopy', 'p2p', 'preCopy', 'dmaLogging'] as const).map(capabilityRule),
   needsStopCopy('p2p'),
   needsStopCopy('preCopy'),
+  ...optionUses.flatMap(useRules),
   ...sizeRules,
   ...mlx5Rules,
   ...logRules,

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import * as v from 'valibot'
-import type { Origin } from '../backend/seam.ts'
-import type { Capabilities } from '../kernel/feature.ts'
 import { VirtualClock } from './clock.ts'
-import type { Fault } from './faults.ts'
-import { flavourNames, kernelNames, type FlavourName, type KernelName } from './flavours.ts'
-import { amountOf, rate, size, time, type Quantity } from './quantities.ts'
+import { flavourNames, kernelNames } from './flavours.ts'
+import type { MockOptions } from './options.ts'
+import { amountOf, howToGive, rate, size, time, type Quantity } from './quantities.ts'
 
 /** A number, or text with a unit. */
 export type Amount = number | string
@@ -23,54 +21,61 @@ export const commandNames = [
 ] as const
 export type CommandName = (typeof commandNames)[number]
 
-type Some<K extends string, T> = { readonly [P in K]?: T | undefined }
+/** An option as it is when it was looked at: amounts are numbers. */
+type Parsed<T> = [Amount] extends [T]
+  ? number
+  : [bigint] extends [T]
+    ? bigint
+    : T extends string | boolean | number | VirtualClock | readonly unknown[]
+      ? T
+      : { readonly [K in keyof T]: Parsed<Exclude<T[K], undefined>> | undefined }
 
 /** The options as they were given, with amounts as numbers. */
-export interface GivenOptions {
-  readonly name?: string | undefined
-  readonly flavour?: FlavourName | undefined
-  readonly kernel?: KernelName | undefined
-  readonly capabilities?: Some<keyof Capabilities, boolean> | undefined
-  readonly size?: number | undefined
-  readonly seed?: bigint | undefined
-  readonly dirty?: number | undefined
-  readonly workingSet?: number | undefined
-  readonly latency?: Some<CommandName, number> | undefined
-  readonly bandwidth?: Some<'save' | 'load', number> | undefined
-  readonly chunkSize?: number | undefined
-  readonly reinit?: boolean | undefined
-  readonly estimateSlack?: number | undefined
-  readonly faults?: readonly Fault[] | undefined
-  readonly clock?: VirtualClock | undefined
-  readonly origin?: Origin | undefined
-  readonly dmaLog?: Some<'minPageSize' | 'maxPageSize' | 'maxRanges' | 'maxSpan', number> | undefined
+export type GivenOptions = {
+  readonly [K in keyof MockOptions]: Parsed<Exclude<MockOptions[K], undefined>> | undefined
 }
 
 type Schema<T> = v.GenericSchema<unknown, T>
 
 /** Anything from 0. */
 function anyAmount(quantity: Quantity): Schema<number> {
-  const { noun, example } = quantity
-  const message = `it is not ${noun}. Give a number, or text such as '${example}'`
+  const message = `it is not ${quantity.noun}. ${howToGive(quantity)}`
   return v.pipe(
     v.union([v.number(), v.string()], message),
     v.transform(given => amountOf(given, quantity)),
     v.number(message),
-    v.minValue(0, `it is less than 0. Give ${noun}, such as '${example}'`),
+    v.minValue(0, `it is less than 0. ${howToGive(quantity)}`),
   )
 }
 
 function amount(quantity: Quantity): Schema<number> {
-  return v.pipe(
-    anyAmount(quantity),
-    v.finite(`it is without end. Give ${quantity.noun}, such as '${quantity.example}'`),
-  )
+  return v.pipe(anyAmount(quantity), v.finite(`it is without end. ${howToGive(quantity)}`))
 }
+
+/** Bytes that are there: whole ones. */
+const bytes = v.pipe(
+  amount(size),
+  v.safeInteger(({ input }) => `${input} is no whole number of bytes below 2^53. ${howToGive(size)}`),
+)
+
+/** What nobody has to wait longer for, and no epoch of 64 bits overflows with, in any test. */
+const limits = { dirty: 1024 ** 4, bandwidth: 1024, latency: 24 * 3600 * 1000, estimateSlack: 1024 ** 3 }
+
+const dirty = v.pipe(
+  amount(rate),
+  v.maxValue(limits.dirty, 'it is more than 1 TiB/s. Give less, such as 20MiB/s'),
+)
+
+const latency = v.pipe(
+  amount(time),
+  v.maxValue(limits.latency, 'it is more than a day, 86400s. Give less, such as 5ms'),
+)
 
 /** Infinity takes no time; 0 would take for ever. */
 const bandwidth = v.pipe(
   anyAmount(rate),
-  v.gtValue(0, "it is 0, and nothing would ever come. Give more, such as '1GiB/s'"),
+  v.gtValue(0, 'it is 0, and nothing would ever come. Give more, such as 1GiB/s'),
+  v.minValue(limits.bandwidth, 'it is less than 1 KiB/s. Give more, such as 1GiB/s'),
 )
 
 function one<T extends string>(names: readonly T[]): Schema<T> {
@@ -86,13 +91,14 @@ function table(entries: v.ObjectEntries): v.GenericSchema {
   )
 }
 
+/** A table of which each field is of one kind. */
 function some(names: readonly string[], schema: v.GenericSchema): v.GenericSchema {
   return table(Object.fromEntries(names.map(name => [name, v.optional(schema)])))
 }
 
 const yesOrNo = v.boolean('it is neither true nor false. Give one of them')
 
-const noSeed = 'it is no whole number from 0 below 2^64. Give one, for instance 42n'
+const noSeed = 'it is no whole number from 0 below 2^64. Give one, for instance 42'
 const seed = v.pipe(
   v.union(
     [
@@ -109,23 +115,32 @@ const seed = v.pipe(
   v.maxValue(2n ** 64n - 1n, noSeed),
 )
 
-const entries = {
+const ranges = v.number('it is no number. Give a whole number from 1')
+
+/** Line breaks and the like, which would make two lines of a message. */
+const control = /[\p{Cc}\u2028\u2029]/u
+
+const entries: { readonly [K in keyof Required<MockOptions>]: v.GenericSchema } = {
   name: v.pipe(
     v.string('it is no text. Give one'),
     v.nonEmpty('it is empty. Give one that messages can call it by'),
+    v.check(name => !control.test(name), 'it has a control character in it. Give one that is a line of text'),
   ),
   flavour: one(flavourNames),
   kernel: one(kernelNames),
   capabilities: some(['stopCopy', 'p2p', 'preCopy', 'dmaLogging'], yesOrNo),
-  size: amount(size),
+  size: bytes,
   seed,
-  dirty: amount(rate),
-  workingSet: amount(size),
-  latency: some(commandNames, amount(time)),
+  dirty,
+  workingSet: bytes,
+  latency: some(commandNames, latency),
   bandwidth: some(['save', 'load'], bandwidth),
-  chunkSize: amount(size),
+  chunkSize: bytes,
   reinit: yesOrNo,
-  estimateSlack: amount(size),
+  estimateSlack: v.pipe(
+    bytes,
+    v.maxValue(limits.estimateSlack, 'it is more than 1 GiB, the largest state. Give less, such as 64KiB'),
+  ),
   faults: v.array(v.any(), 'it is no array of faults. Give one'),
   clock: v.instance(
     VirtualClock,
@@ -133,19 +148,44 @@ const entries = {
   ),
   origin: one(['opened', 'lent']),
   dmaLog: table({
-    minPageSize: v.optional(amount(size)),
-    maxPageSize: v.optional(amount(size)),
-    maxRanges: v.optional(v.number('it is no number. Give one')),
-    maxSpan: v.optional(amount(size)),
+    minPageSize: v.optional(bytes),
+    maxPageSize: v.optional(bytes),
+    maxRanges: v.optional(ranges),
+    maxSpan: v.optional(bytes),
   }),
 }
 
-/** The options, by the names that they have in text as well, and the names of their parts. */
+const partsOf = (entry: v.GenericSchema): v.ObjectEntries =>
+  'entries' in entry ? (entry.entries as v.ObjectEntries) : {}
+
+/** The options and the names of their parts. */
 export const optionNames: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
-  Object.entries(entries).map(([name, entry]) => [
-    name,
-    'entries' in entry ? Object.keys(Object(entry.entries) as object) : [],
-  ]),
+  Object.entries(entries).map(([name, entry]) => [name, Object.keys(partsOf(entry))]),
+)
+
+type Reader = (text: string) => unknown
+
+/** What text has to become before it is looked at: what is not here is taken as it is. */
+const readers = new Map<unknown, Reader>([
+  [yesOrNo, text => text === 'true' || (text === 'false' ? false : text)],
+  [seed, text => (/^(\d+|0x[0-9a-f]+)$/i.test(text) ? BigInt(text) : text)],
+  [ranges, text => (/^\d+$/.test(text) ? Number(text) : text)],
+])
+
+/** Options of which there is no text. */
+const textless: readonly string[] = ['clock', 'faults']
+
+/** The options that text can say, by their dotted names, each with what makes its value of the text. */
+export const textOptions: ReadonlyMap<string, Reader> = new Map(
+  Object.entries(entries)
+    .filter(([name]) => !textless.includes(name))
+    .flatMap(([name, entry]) => {
+      const parts = Object.entries(partsOf(entry)).map(([part, schema]) => {
+        const wrapped = 'wrapped' in schema ? schema.wrapped : schema
+        return [`${name}.${part}`, readers.get(wrapped) ?? String] as const
+      })
+      return parts.length > 0 ? parts : [[name, readers.get(entry) ?? String] as const]
+    }),
 )
 
 const schema = table(

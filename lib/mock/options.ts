@@ -34,13 +34,13 @@ export interface MockOptions {
   readonly size?: Amount | undefined
   /** Its identity, as a MAC address would be; a random one unless told. */
   readonly seed?: bigint | number | undefined
-  /** What its workload writes; nothing unless told. */
+  /** What its workload writes, at most 1 TiB/s; nothing unless told. */
   readonly dirty?: Amount | undefined
   /** The bytes that the workload writes again and again; all of `size` unless told. */
   readonly workingSet?: Amount | undefined
-  /** What each command of its firmware takes; nothing unless told. */
+  /** What each command of its firmware takes, at most a day; nothing unless told. */
   readonly latency?: { readonly [K in CommandName]?: Amount | undefined } | undefined
-  /** How fast SAVE and LOAD are beside that; without limit unless told. */
+  /** How fast SAVE and LOAD are beside that, at least 1 KiB/s; without limit unless told. */
   readonly bandwidth?: { readonly save?: Amount | undefined; readonly load?: Amount | undefined } | undefined
   /** STOP_COPY comes in records of at most so many bytes. */
   readonly chunkSize?: Amount | undefined

@@ -8,7 +8,7 @@ export interface Quantity {
   readonly example: string
 }
 
-const binary = { '': 1, B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 }
+const binary = { '': 1, B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3, TiB: 1024 ** 4 }
 const perSecond = Object.entries(binary).map(([unit, bytes]) => [unit === '' ? '' : `${unit}/s`, bytes])
 
 export const size: Quantity = { noun: 'a size in bytes', units: binary, example: '64MiB' }
@@ -31,4 +31,10 @@ export function amountOf(given: number | string, { units }: Quantity): number | 
   const [, digits = '', unit = ''] = /^(-?\d+(?:\.\d+)?) ?([A-Za-z]*(?:\/s)?)$/.exec(given) ?? []
   const one = Object.hasOwn(units, unit) ? units[unit] : undefined
   return digits === '' || one === undefined ? undefined : Number(digits) * one
+}
+
+/** What an amount is to look like, for who has given something else. */
+export function howToGive({ units, example }: Quantity): string {
+  const names = Object.keys(units).filter(Boolean)
+  return `Give a number, or a number with its unit, such as ${example}. Units are ${names.join(', ')}`
 }

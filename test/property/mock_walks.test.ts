@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import type { DeviceBackend, SessionCalls } from '#lib/backend/seam.js'
-import { MockDevice, VirtualClock } from 'vfio-migrate/mock'
+import { faultPoints, MockDevice, VirtualClock, type FlavourName } from 'vfio-migrate/mock'
 import { expectedDigest } from './expected_state.js'
 
 const [STOP, RUNNING, STOP_COPY, RESUMING, RUNNING_P2P, PRE_COPY, PRE_COPY_P2P] = [1, 2, 3, 4, 5, 6, 7]
@@ -184,6 +184,12 @@ function isWalked(op: Op, { states, holdsEmptyLoad, resentsRefusals }: Manners):
   return states.includes(op.state) || !resentsRefusals
 }
 
+/** Those of the commands that the driver of a flavour gives. */
+function givenBy(flavour: FlavourName, times: Readonly<Record<string, number>>): Record<string, number> {
+  const points = faultPoints({ flavour, capabilities: new MockDevice({ flavour }).options.capabilities })
+  return Object.fromEntries(Object.entries(times).filter(([command]) => command in points))
+}
+
 const walk = fc.array(op, { maxLength: 40 })
 
 describe('a random walk of SET, read, precopyInfo and reset', function () {
@@ -194,8 +200,10 @@ describe('a random walk of SET, read, precopyInfo and reset', function () {
         fc.asyncProperty(walk, fc.boolean(), async (ops, slow) => {
           const clock = new VirtualClock()
           const SAVE = manners.savesFirst ? 0 : 3
-          const latency = slow ? { SAVE, QUERY: 0.5, SUSPEND_INITIATOR: 1, RESUME_RESPONDER: 1 } : {}
-          const mock = new MockDevice({ flavour: manners.flavour, seed: 5n, clock, latency, dirty: '8MiB/s' })
+          const { flavour } = manners
+          const times = slow ? { SAVE, QUERY: 0.5, SUSPEND_INITIATOR: 1, RESUME_RESPONDER: 1 } : {}
+          const latency = givenBy(flavour, times)
+          const mock = new MockDevice({ flavour, seed: 5n, clock, latency, dirty: '8MiB/s' })
           const steps = new Walk(mock.open(), clock, manners)
           for (const op of ops.filter(op => isWalked(op, manners))) await steps.take(op)
           await steps.end()

@@ -72,5 +72,5 @@ function who({ flavours: names = flavourNames, needs }: PointRule): string {
   const missing = flavourNames.filter(name => !names.includes(name))
   const all = missing.length === 0 ? 'all' : `all but ${missing.join(' ')}`
   const which = missing.length <= 1 ? all : names.join(' ')
-  return needs === undefined ? which : `${which}, with \`${needs}\``
+  return needs === undefined || needs === 'nothing' ? which : `${which}, with \`${needs}\``
 }

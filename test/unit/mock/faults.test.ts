@@ -3,8 +3,14 @@ import assert from 'node:assert/strict'
 import { validateFault, type FaultTarget } from 'vfio-migrate/mock'
 import { hold } from './hand.js'
 
-const mlx5: FaultTarget = { flavour: 'mlx5', capabilities: { p2p: true, preCopy: true, dmaLogging: true } }
-const pds: FaultTarget = { flavour: 'pds', capabilities: { p2p: true, preCopy: false, dmaLogging: true } }
+const mlx5: FaultTarget = {
+  flavour: 'mlx5',
+  capabilities: { stopCopy: true, p2p: true, preCopy: true, dmaLogging: true },
+}
+const pds: FaultTarget = {
+  flavour: 'pds',
+  capabilities: { stopCopy: true, p2p: true, preCopy: false, dmaLogging: true },
+}
 
 describe('a fault is refused, and the field named,', () => {
   const refused: readonly [what: string, fault: unknown, target: FaultTarget, message: RegExp][] = [

@@ -78,27 +78,52 @@ describe('resolveOptions', () => {
     assert.deepEqual(capabilities, { stopCopy: false, p2p: false, preCopy: false, dmaLogging: false })
   })
 
+  it('takes what is the same as nothing told, whoever has a use for it', () => {
+    resolveOptions({ flavour: 'mtty', latency: { SAVE: 0 }, bandwidth: { save: Infinity }, reinit: false })
+  })
+
+  it('takes the faults of what does not migrate that it has all the same', () => {
+    const faults = [
+      { on: 'RESET', errno: 'EAGAIN' },
+      { on: 'LOG_START', errno: 'EIO' },
+    ] as const
+    assert.equal(resolveOptions({ capabilities: { stopCopy: false }, faults }).faults.length, 2)
+  })
+
+  it('takes the amounts that its page names', () => {
+    assert.equal(
+      resolveOptions({ dmaLog: { maxSpan: '4TiB' } }).dmaLog.maxSpan,
+      resolveOptions().dmaLog.maxSpan,
+    )
+    const most = resolveOptions({
+      dirty: '1TiB/s',
+      latency: { SAVE: '86400s' },
+      bandwidth: { save: '1KiB/s' },
+    })
+    assert.deepEqual([most.dirty, most.latency.SAVE, most.bandwidth.save], [1024 ** 4, 86_400_000, 1024])
+  })
+
   describe('refuses with the field, the cause and the remedy', () => {
     const cases: [title: string, options: object, message: RegExp][] = [
-      ['PRE_COPY without STOP_COPY', { capabilities: { stopCopy: false, preCopy: true } }, /'capabilities\.preCopy'.*without STOP_COPY there is no migration\. Leave it out, or give stopCopy: true/],
+      ['PRE_COPY without STOP_COPY', { capabilities: { stopCopy: false, preCopy: true } }, /'capabilities\.preCopy'.*without STOP_COPY there is no migration\. Leave it out, or do not take away capabilities\.stopCopy/],
       ['P2P without STOP_COPY', { capabilities: { stopCopy: false, p2p: true } }, /'capabilities\.p2p'.*without STOP_COPY/],
       ['PRE_COPY of pds', { flavour: 'pds', capabilities: { preCopy: true } }, /'capabilities\.preCopy'.*pds_vfio_pci of Linux 7\.2 does not have it\. Leave it out/],
       ['migration of virtio on 6.12', { flavour: 'virtio', kernel: '6.12', capabilities: { stopCopy: true } }, /'capabilities\.stopCopy'.*Linux 6\.12/],
-      ['a size of 0', { size: 0 }, /'size'.*0 is not from 1 KiB to 1 GiB in steps of 1 KiB\. Give '64MiB'/],
+      ['a size of 0', { size: 0 }, /'size'.*0 is not from 1 KiB to 1 GiB in steps of 1 KiB\. Give 64MiB/],
       ['a size of more than 1 GiB', { size: '2GiB' }, /'size'.*2147483648 is not/],
       ['a size between two KiB', { size: 1025 }, /'size'.*1025 is not/],
       ['a size without end', { size: Infinity }, /'size'.*without end/],
       ['a size below 0', { size: '-1KiB' }, /'size'.*less than 0/],
-      ['a size of a stream that is fixed', { flavour: 'hisi_acc', size: 4096 }, /'size'.*always has 176 bytes\. Leave it out, or give flavour: mlx5 \| virtio \| pds \| xe/],
+      ['a size of a stream that is fixed', { flavour: 'hisi_acc', size: 4096 }, /'size'.*always has 176 bytes\. Leave it out, or take flavour mlx5, virtio, pds or xe/],
       ['a size beyond what pds can hold', { flavour: 'pds', size: '64KiB' }, /'size'.*do not fit into the stream of pds_vfio_pci/],
       ['a working set larger than the state', { size: 4096, workingSet: 8192 }, /'workingSet'.*8192 is not from 1 to the 4096 bytes/],
       ['a working set of nothing', { workingSet: 0 }, /'workingSet'.*0 is not from 1/],
       ['chunks of a driver without them', { flavour: 'virtio', chunkSize: 8192 }, /'chunkSize'.*virtio_vfio_pci has no chunk mode/],
       ['a chunk without room for a page', { chunkSize: 4096 }, /'chunkSize'.*4096 is not from 4176 bytes/],
-      ['reinit on 6.12', { kernel: '6.12', reinit: true }, /'reinit'.*Linux 6\.12 has no VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2.*give kernel: '7\.2'/],
+      ['reinit on 6.12', { kernel: '6.12', reinit: true }, /'reinit'.*Linux 6\.12 has no VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2.*take kernel 7\.2/],
       ['reinit of another driver', { flavour: 'qat', reinit: true }, /'reinit'.*qat_vfio_pci never reports it/],
-      ['reinit without PRE_COPY', { capabilities: { preCopy: false }, reinit: true }, /'reinit'.*without PRE_COPY/],
-      ['a driver that the kernel has not', { flavour: 'xe', kernel: '6.12' }, /'flavour'.*Linux 6\.12 has no driver xe-vfio-pci\. Give kernel: '7\.2'/],
+      ['reinit without PRE_COPY', { capabilities: { preCopy: false }, reinit: true }, /'reinit'.*has no PRE_COPY/],
+      ['a driver that the kernel has not', { flavour: 'xe', kernel: '6.12' }, /'flavour'.*Linux 6\.12 has no driver xe-vfio-pci\. Give kernel 7\.2/],
       ['a latency below 0', { latency: { SAVE: -1 } }, /'latency\.SAVE'.*less than 0/],
       ['a latency without end', { latency: { SAVE: Infinity } }, /'latency\.SAVE'.*without end/],
       ['a bandwidth of 0', { bandwidth: { load: 0 } }, /'bandwidth\.load'.*nothing would ever come/],
@@ -106,6 +131,28 @@ describe('resolveOptions', () => {
       ['a name of nothing', { name: '' }, /'name'.*empty/],
       ['a page that is no power of two', { dmaLog: { minPageSize: 5000 } }, /'dmaLog\.minPageSize'.*5000 is no power of two/],
       ['pages in the wrong order', { dmaLog: { maxPageSize: 2048 } }, /'dmaLog\.maxPageSize'.*less than the 4096/],
+      ['a latency that mtty has no command for', { flavour: 'mtty', latency: { SAVE: 1 } }, /'latency\.SAVE'.*mtty never gives SAVE\. Leave it out, or take flavour mlx5, virtio/],
+      ['the half of mtty that it has not', { flavour: 'mtty', latency: { SUSPEND_RESPONDER: 1 } }, /'latency\.SUSPEND_RESPONDER'.*mtty never gives/],
+      ['a bandwidth of mtty', { flavour: 'mtty', bandwidth: { save: 1e6 } }, /'bandwidth\.save'.*mtty has no firmware/],
+      ['a QUERY of qat', { flavour: 'qat', latency: { QUERY: 1 } }, /'latency\.QUERY'.*qat_vfio_pci never gives QUERY.*flavour mlx5, virtio or pds$/],
+      ['an estimate of qat', { flavour: 'qat', estimateSlack: 80 }, /'estimateSlack'.*qat_vfio_pci asks its firmware for no estimate/],
+      ['a working set of one page', { flavour: 'qat', workingSet: 512 }, /'workingSet'.*qat_vfio_pci has a state of one page/],
+      ['a log of a driver without one', { flavour: 'virtio', dmaLog: { maxRanges: 2 } }, /'dmaLog\.maxRanges'.*virtio_vfio_pci has no tracker.*flavour mlx5 or pds/],
+      ['a log of mtty, whose calls do nothing', { flavour: 'mtty', dmaLog: { maxSpan: 4096 } }, /'dmaLog\.maxSpan'.*mtty has no tracker/],
+      ['a log that was taken away', { capabilities: { dmaLogging: false }, dmaLog: { maxRanges: 2 } }, /'dmaLog\.maxRanges'.*logs no DMA\. Leave it out/],
+      ...(['latency', 'bandwidth', 'chunkSize', 'estimateSlack', 'reinit'] as const).map((name): [string, object, RegExp] => {
+        const value = { latency: { LOAD: 1 }, bandwidth: { load: 1e6 }, chunkSize: 8192, estimateSlack: 80, reinit: true }[name]
+        return [`${name} of what does not migrate`, { capabilities: { stopCopy: false }, [name]: value }, new RegExp(`'${name}.*this mlx5_vfio_pci of Linux 7\\.2 (does not migrate|has no PRE_COPY)`)]
+      }),
+      ['a latency of virtio on 6.12', { flavour: 'virtio', kernel: '6.12', latency: { SAVE: 1 } }, /'latency\.SAVE'.*virtio_vfio_pci of Linux 6\.12 does not migrate/],
+      ['a part of a byte in chunks', { chunkSize: 5000.5 }, /'chunkSize'.*5000\.5 is no whole number of bytes/],
+      ['a part of a byte that is written', { workingSet: 1.5 }, /'workingSet'.*1\.5 is no whole number of bytes/],
+      ['a part of a byte that is estimated', { estimateSlack: 0.5 }, /'estimateSlack'.*0\.5 is no whole number of bytes/],
+      ['an estimate beyond all states', { estimateSlack: '2GiB' }, /'estimateSlack'.*more than 1 GiB/],
+      ['more writes than an epoch can count', { dirty: 1e30 }, /'dirty'.*more than 1 TiB\/s/],
+      ['a bandwidth that nobody can wait for', { bandwidth: { save: 1e-300 } }, /'bandwidth\.save'.*less than 1 KiB\/s/],
+      ['a latency that nobody can wait for', { latency: { SAVE: '86401s' } }, /'latency\.SAVE'.*more than a day/],
+      ['a name of two lines', { name: 'a\nb' }, /'name'.*control character/],
       ['no range at all', { dmaLog: { maxRanges: 0 } }, /'dmaLog\.maxRanges'.*whole number from 1/],
     ] // prettier-ignore
     for (const [title, options, message] of cases) {
@@ -124,14 +171,16 @@ describe('resolveOptions', () => {
       ['a command that there is not', { latency: { SEVE: 1 } }, /'latency\.SEVE'.*There are: SUSPEND_INITIATOR/],
       ['a flavour that there is not', { flavour: 'mlx6' }, /'flavour'.*none of mlx5, virtio/],
       ['a kernel that there is not', { kernel: 7.2 }, /'kernel'.*none of 6\.12, 7\.2/],
-      ['an amount without sense', { size: 'large' }, /'size'.*not a size in bytes\. Give a number, or text such as '64MiB'/],
-      ['a unit of 1000', { size: '64MB' }, /'size'.*such as '64MiB'/],
-      ['a rate without its second', { dirty: '20MiB' }, /'dirty'.*such as '20MiB\/s'/],
-      ['a time that is no number', { latency: { SAVE: NaN } }, /'latency\.SAVE'.*such as '5ms'/],
+      ['an amount without sense', { size: 'large' }, /'size'.*not a size in bytes\. Give a number, or a number with its unit, such as 64MiB/],
+      ['a unit of 1000', { size: '64MB' }, /'size'.*such as 64MiB/],
+      ['a rate without its second', { dirty: '20MiB' }, /'dirty'.*such as 20MiB\/s/],
+      ['a time that is no number', { latency: { SAVE: NaN } }, /'latency\.SAVE'.*such as 5ms/],
       ['a clock of another kind', { clock: { now: () => 0 } }, /'clock'.*no VirtualClock/],
       ['a truth that is text', { reinit: 'yes' }, /'reinit'.*neither true nor false/],
       ['options that are none', 5, /the options of a mock: it is no object/],
       ['a fault at a point that there is not', { faults: [{ on: 'SEVE', errno: 'EIO' }] }, /'faults\.0'.*no point 'SEVE'/],
+      ['a fault of what does not migrate', { capabilities: { stopCopy: false }, faults: [{ on: 'SAVE', errno: 'EIO' }] }, /'faults\.0'.*no point 'SAVE'/],
+      ['an arc of what does not migrate', { flavour: 'virtio', kernel: '6.12', faults: [{ on: 'RUNNING->STOP', errno: 'EIO' }] }, /'faults\.0'.*no point/],
       ['a fault at a point of another flavour', { flavour: 'virtio', faults: [{ on: 'SAVE_CLEANUP', errno: 'EIO' }] }, /'faults\.0'.*virtio has no point/],
     ] // prettier-ignore
     for (const [title, options, message] of cases) {
