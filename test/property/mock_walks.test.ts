@@ -12,6 +12,8 @@ const [EBADF, ENODEV, EINVAL, ENOTTY, ENOMSG] = [9, 19, 22, 25, 42]
 interface Manners {
   readonly flavour: 'mlx5' | 'virtio' | 'mtty' | 'hisi_acc' | 'qat' | 'pds' | 'xe'
   readonly states: readonly number[]
+  /** What a read in PRE_COPY answers when there is nothing now; left out by those that have no PRE_COPY. */
+  readonly idle?: number
   /** RESUMING -> STOP answers -EINVAL when nothing was loaded, and stays. Undefined: RESUMING is left out of the walk. */
   readonly holdsEmptyLoad?: boolean
   /** A SET that is refused takes the function down, so that none is made. */
@@ -22,12 +24,17 @@ interface Manners {
 
 const all = [STOP, RUNNING, STOP_COPY, RESUMING, RUNNING_P2P, PRE_COPY, PRE_COPY_P2P]
 const drivers: readonly Manners[] = [
-  { flavour: 'mlx5', states: all, holdsEmptyLoad: false },
-  { flavour: 'virtio', states: all, holdsEmptyLoad: false },
-  { flavour: 'mtty', states: all, holdsEmptyLoad: true },
+  { flavour: 'mlx5', states: all, idle: -ENOMSG, holdsEmptyLoad: false },
+  { flavour: 'virtio', states: all, idle: -ENOMSG, holdsEmptyLoad: false },
+  { flavour: 'mtty', states: all, idle: 0, holdsEmptyLoad: true },
   // What an earlier session left in qat's block can be loaded again: an empty load is refused or not.
-  { flavour: 'qat', states: all },
-  { flavour: 'hisi_acc', states: [STOP, RUNNING, STOP_COPY, RESUMING, PRE_COPY], holdsEmptyLoad: true },
+  { flavour: 'qat', states: all, idle: 0 },
+  {
+    flavour: 'hisi_acc',
+    states: [STOP, RUNNING, STOP_COPY, RESUMING, PRE_COPY],
+    idle: 0,
+    holdsEmptyLoad: true,
+  },
   { flavour: 'pds', states: [STOP, RUNNING, STOP_COPY, RUNNING_P2P] },
   {
     flavour: 'xe',
@@ -102,7 +109,8 @@ class Model {
   mayRead(index: number, result: number): boolean {
     if (this.sessions[index] === 'resuming') return result === -EBADF
     if (this.live !== index) return result === -ENODEV
-    return result >= 0 || (result === -ENOMSG && precopy.includes(this.state))
+    // Only in STOP_COPY is there an end.
+    return result > 0 || result === (precopy.includes(this.state) ? this.#manners.idle : 0)
   }
 
   precopyInfo(index: number): number {
@@ -219,7 +227,8 @@ describe('a random walk of SET, read, precopyInfo and reset', function () {
         const clock = new VirtualClock()
         const size = 40 * 1024
         const mock = new MockDevice({ size, seed: 5n, clock, dirty: '8MiB/s', workingSet: 24 * 1024 })
-        const steps = new Walk(mock.open(), clock, { flavour: 'mlx5', states: all, holdsEmptyLoad: false })
+        const mlx5: Manners = { flavour: 'mlx5', states: all, idle: -ENOMSG, holdsEmptyLoad: false }
+        const steps = new Walk(mock.open(), clock, mlx5)
         for (const op of ops) {
           await steps.take(op)
           const { epoch } = mock
