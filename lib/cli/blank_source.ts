@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { findDevice, isMockName } from '../index.ts'
 import { lentFd, type Hand } from './hand.ts'
-import { mockOptionsOf } from './mock.ts'
+import { checkMock } from './mock.ts'
 import { UsageError } from './refusals.ts'
 
 /**
@@ -15,7 +15,7 @@ export async function refuseBlankSource(
 ): Promise<void> {
   if (lentFd(name) !== undefined) return
   if (isMockName(name)) {
-    await mockOptionsOf(name)
+    await checkMock(name)
     return
   }
   const { kind } = await findDevice(name)

@@ -3,7 +3,7 @@ import type { Readable, Writable } from 'node:stream'
 // Complete in 20.19, where it is called experimental and warns of nothing.
 // eslint-disable-next-line n/no-unsupported-features/node-builtins
 import { styleText } from 'node:util'
-import type { Device, LentDevice, OpenOptions } from '../index.ts'
+import type { Device, LentDevice, Openable, OpenOptions } from '../index.ts'
 import { withTimeout } from './interruption.ts'
 
 /** What a command may touch beside its devices. */
@@ -16,7 +16,7 @@ export interface Io {
   /** Gives SIGINT, SIGTERM and SIGHUP to a listener until the returned function is called. */
   readonly divertSignals?: (listener: (name: NodeJS.Signals) => void) => () => void
   /** Opens the devices, where not the library does. */
-  readonly openDevice?: (target: string | LentDevice, options: OpenOptions) => Promise<Device>
+  readonly openDevice?: (target: string | LentDevice | Openable, options: OpenOptions) => Promise<Device>
   /** What would be left behind if the command died now: a sentence for each device in hand. */
   readonly inHand?: Set<string>
 }
@@ -38,6 +38,8 @@ export class Context {
   readonly interruption: AbortSignal
   /** What follows the program's name in `--exec PROGRAM …`. */
   readonly execArguments: readonly string[]
+  /** What the command is about: the devices, as they were named, and what is beside them. */
+  operands: readonly string[] = []
   #signal: AbortSignal
   #answered = false
 

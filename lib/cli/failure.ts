@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { isVfioError, type Arc, type StateName } from '../index.ts'
+import { isMockName, isVfioError, type Arc, type StateName } from '../index.ts'
 import type { Context } from './context.ts'
 import { exitCodeFor, exitCodes } from './exit.ts'
 import { interruptedExit } from './interruption.ts'
@@ -47,7 +47,7 @@ export function reportFailure(error: unknown, context: Context): number {
   const output: FailureOutput = {
     schema: 1,
     command: context.command,
-    error: errorOutput(first, aftermaths),
+    error: errorOutput(first, aftermaths, context),
   }
   if (context.json) context.answer(output, '')
   return exitCode(first, aftermaths)
@@ -90,14 +90,14 @@ function causesOf(error: unknown): Error[] {
   return causes
 }
 
-function errorOutput(first: unknown, aftermaths: readonly Aftermath[]): ErrorOutput {
+function errorOutput(first: unknown, aftermaths: readonly Aftermath[], { operands }: Context): ErrorOutput {
   const known = isVfioError(first) ? first : undefined
   const [about, ...others] = aftermaths
   const [cause] = causesOf(first)
   return {
     ...causeOutput(first),
     device: about?.device ?? known?.device,
-    mock: about?.mock || undefined,
+    mock: (about ? about.mock : operands.some(isMockName)) || undefined,
     arcs: [...(about?.arcs ?? known?.arcs ?? [])],
     failedArc: known?.failedArc ?? failedArcOf(cause),
     state: about ? about.state : known?.state,

@@ -3,8 +3,9 @@ import { isMockName, isVfioError, openDevice, type Arc, type Device, type StateN
 import { untilAborted } from '../abort.ts'
 import type { Context } from './context.ts'
 import { CommandFailure, type Aftermath } from './failure.ts'
-import { mockOptionsOf } from './mock.ts'
-import type { DeviceOutput } from './schemas/parts.ts'
+import type { MockDevice } from '../mock/device.ts'
+import { mockNamed, sayUnusedFaults, simulationOutput } from './mock.ts'
+import type { DeviceOutput, SimulationOutput } from './schemas/parts.ts'
 import { UsageError } from './refusals.ts'
 
 /** How the command line says that a device is to be opened. */
@@ -21,6 +22,12 @@ export function lentFd(name: string): number | undefined {
   return Number(number)
 }
 
+/** A mock that this command has made. */
+interface OwnMock {
+  readonly device: MockDevice
+  readonly simulation: SimulationOutput
+}
+
 /** A device while a command has it in hand: what was done to it, and what it was before. */
 export class Hand {
   readonly device: Device
@@ -30,16 +37,27 @@ export class Hand {
   readonly #context: Context
   readonly #name: string
   readonly #note: string
+  readonly #ownMock: OwnMock | undefined
   #wasReset = false
+  #isClosed = false
 
-  private constructor(name: string, device: Device, before: StateName | undefined, context: Context) {
+  private constructor(
+    name: string,
+    device: Device,
+    {
+      before,
+      ownMock,
+      context,
+    }: { before: StateName | undefined; ownMock: OwnMock | undefined; context: Context },
+  ) {
     this.device = device
     this.before = before
     this.#name = name
+    this.#ownMock = ownMock
     this.#context = context
     this.#note = this.isOpened
-      ? `'${name}' is reset as it is closed`
-      : `'${name}' is lent and stays in the state that it is in (vfio-migrate state tells)`
+      ? `'${this.title}' is reset as it is closed`
+      : `'${this.title}' is lent and stays in the state that it is in (vfio-migrate state tells)`
     context.io.inHand?.add(this.#note)
   }
 
@@ -64,10 +82,11 @@ export class Hand {
       throw new UsageError(
         `'${name}' is ${fd === undefined ? 'a mock' : 'open already'}: --via and --vf-token do not apply`,
       )
-    await mockOptionsOf(name)
+    const mock = await mockNamed(name)
+    const ownMock = mock && { device: mock, simulation: await simulationOutput(mock) }
     const { via, vfToken } = options
     const open = context.io.openDevice ?? openDevice
-    const device = await open(fd === undefined ? name : { fd }, {
+    const device = await open(mock ?? (fd === undefined ? name : { fd }), {
       ...(via && { via }),
       ...(vfToken && { vfToken }),
       signal: context.signal,
@@ -77,11 +96,16 @@ export class Hand {
       if (device.mock)
         context.say(`'${name}' is ${device.name}, a mock of ${device.driver}: all of it is simulated.`)
       if (device.resetAtOpen) context.say(`'${name}' was left in ${device.resetAtOpen}, so it was reset`)
-      return new Hand(name, device, before, context)
+      return new Hand(name, device, { before, ownMock, context })
     } catch (error) {
       await device.close()
       throw error
     }
+  }
+
+  /** What a person tells it by: as it was named, or by its own name where `mock:` may name several. */
+  get title(): string {
+    return this.#ownMock ? this.device.name : this.#name
   }
 
   /** It was opened by this command, so that its life began, and ends, with it. */
@@ -91,7 +115,7 @@ export class Hand {
 
   /** What its close does to a state that was restored into it and runs. */
   get fateAtClose(): string {
-    if (this.#isMadeHere) return 'a mock ends with this command'
+    if (this.#ownMock) return 'a mock ends with this command'
     if (!this.isOpened) return 'its lender goes on with it'
     return this.#isPci ? 'what was restored is gone' : 'its driver decides whether what was restored stays'
   }
@@ -170,11 +194,6 @@ export class Hand {
     return mock ? driver !== 'mtty' : /^[0-9a-f]{4,8}:[0-9a-f]{2}:/.test(name)
   }
 
-  /** A mock of this process. */
-  get #isMadeHere(): boolean {
-    return this.#name.startsWith('mock:')
-  }
-
   /** What it held is gone. A PCI function that was opened here held nothing, and holds nothing again when it is reset. */
   get #hasLostState(): boolean {
     if (!this.isOpened) return this.#wasResumed || this.#wasReset
@@ -184,20 +203,23 @@ export class Hand {
   /** What happens to a device in `state` now that the command ends; undefined when there is nothing to say. */
   ending(state: StateName): string | undefined {
     if (state === 'RUNNING') return undefined
-    if (this.#isMadeHere) return `'${this.#name}' is a mock and ends with this command.`
+    if (this.#ownMock) return `'${this.title}' is a mock and ends with this command.`
     return this.isOpened
-      ? `Closing '${this.#name}' now resets it.`
-      : `'${this.#name}' is lent and is left in ${state}: its lender decides what becomes of it.`
+      ? `Closing '${this.title}' now resets it.`
+      : `'${this.title}' is lent and is left in ${state}: its lender decides what becomes of it.`
   }
 
   output(): DeviceOutput {
     const { name, driver, origin, via, mock } = this.device
-    return { name, driver, origin, via, mock: mock || undefined }
+    return { name, driver, origin, via, mock: mock || undefined, simulation: this.#ownMock?.simulation }
   }
 
   async close(): Promise<void> {
     await this.device.close()
     this.#context.io.inHand?.delete(this.#note)
+    if (this.#isClosed) return
+    this.#isClosed = true
+    if (this.#ownMock) await sayUnusedFaults(this.#ownMock.device, this.#context)
   }
 
   async #state(): Promise<StateName | undefined> {
@@ -206,7 +228,7 @@ export class Hand {
   }
 
   #advice(state: StateName | undefined, restored: boolean, stuck: boolean): string[] {
-    const name = `'${this.#name}'`
+    const name = `'${this.title}'`
     if (restored) return this.#wasReset ? [`${name} was reset${this.#cleared(state)}`] : []
     const then = state === this.before ? 'as before' : `and was in ${this.before ?? 'none'} before`
     const now = `${name} is in ${state ?? 'a state that it does not tell'}, ${then}`

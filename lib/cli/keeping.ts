@@ -17,7 +17,7 @@ export interface KeepingOptions {
 /** What becomes of a restored device; `words` announce it. */
 export interface Keeping {
   readonly kind: KeepingOutput
-  words(name: string, hand: Hand): string
+  words(hand: Hand): string
   /** Ends when the device may be closed; answers the exit code. */
   keep(hand: Hand): Promise<number>
 }
@@ -37,15 +37,15 @@ export async function chooseKeeping(options: KeepingOptions, context: Context): 
 
 const dropped: Keeping = {
   kind: 'release',
-  words: (name, hand) => `'${name}' is let go of, as --release says: ${hand.fateAtClose}.`,
+  words: hand => `'${hand.title}' is let go of, as --release says: ${hand.fateAtClose}.`,
   keep: () => Promise.resolve(0),
 }
 
 function held(context: Context): Keeping {
   return {
     kind: 'stay',
-    words: (name, hand) =>
-      `'${name}' is held here. SIGINT (Ctrl-C), SIGTERM or SIGHUP ends this: then ${hand.fateAtClose}.`,
+    words: hand =>
+      `'${hand.title}' is held here. SIGINT (Ctrl-C), SIGTERM or SIGHUP ends this: then ${hand.fateAtClose}.`,
     keep: async () => {
       await fired(context.interruption)
       context.say('Closing it.')
@@ -57,7 +57,7 @@ function held(context: Context): Keeping {
 function byProgram(program: string, context: Context): Keeping {
   return {
     kind: 'exec',
-    words: name => `'${name}' is handed to ${program}.`,
+    words: hand => `'${hand.title}' is handed to ${program}.`,
     keep: hand => runWithDevice(program, hand.device, context),
   }
 }

@@ -42,8 +42,8 @@ export async function load(
         state,
         keeping: keep,
       }
-      context.outcome(result, `Loaded ${bytesText(bytes)} into '${name}', which is in ${state}.`)
-      context.say(keeping.words(name, hand))
+      context.outcome(result, `Loaded ${bytesText(bytes)} into '${hand.title}', which is in ${state}.`)
+      context.say(keeping.words(hand))
       return await hand.attempt(
         () => keeping.keep(hand),
         () => hand.makeBlank(),

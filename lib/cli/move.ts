@@ -14,7 +14,7 @@ import { exitCodes } from './exit.ts'
 import { CommandFailure, causeOutput, type Aftermath } from './failure.ts'
 import { Hand, lentFd, type OpeningOptions } from './hand.ts'
 import { chooseKeeping, type Keeping, type KeepingOptions } from './keeping.ts'
-import { mockOptionsOf, refuseHandingOn } from './mock.ts'
+import { checkMock, refuseHandingOn } from './mock.ts'
 import { arcText, bytesText, msText } from './quantity.ts'
 import { UsageError } from './refusals.ts'
 import type { MoveOutput, SideOutput } from './schemas/move.ts'
@@ -46,7 +46,7 @@ export async function move(
     if (why) sayStuck(why, given, context)
     // Its state is the destination's now.
     await source.close()
-    context.say(keeping.words(to, destination))
+    context.say(keeping.words(destination))
     const exit = await keep(destination, given, keeping)
     return exit === exitCodes.done && why ? exitCodes.left : exit
   } finally {
@@ -64,7 +64,7 @@ async function refuseOneDevice(from: string, to: string): Promise<void> {
 
 async function nameOf(name: string): Promise<string> {
   if (isMockName(name)) {
-    await mockOptionsOf(name)
+    await checkMock(name)
     return name
   }
   return lentFd(name) === undefined ? (await findDevice(name)).name : name

@@ -183,6 +183,7 @@ function addVerb(
   if (verb.usage !== undefined) command.usage(verb.usage)
   if (verb.details !== undefined) command.addHelpText('after', verb.details)
   command.action(async () => {
+    context.operands = command.args
     const action = await verb.load()
     const { timeout } = command.opts<{ timeout?: number }>()
     if (timeout !== undefined) context.limitTime(timeout)

@@ -4,7 +4,7 @@ import type { Readable, Writable } from 'node:stream'
 import { findDevice, isMockName, VfioError, type StateName } from '../index.ts'
 import { isTerminal, type Context } from './context.ts'
 import { Hand, lentFd, type OpeningOptions } from './hand.ts'
-import { mockOptionsOf } from './mock.ts'
+import { checkMock } from './mock.ts'
 import { untilAborted } from '../abort.ts'
 import { UsageError } from './refusals.ts'
 import type { ResetOutput } from './schemas/reset.ts'
@@ -19,7 +19,7 @@ export async function reset(
   options: ResetOptions,
   context: Context,
 ): Promise<void> {
-  if (isMockName(name)) await mockOptionsOf(name)
+  if (isMockName(name)) await checkMock(name)
   else if (lentFd(name) === undefined) await findDevice(name)
   await confirm(name, options, context)
   const hand = await Hand.take(name, options, context)
@@ -37,7 +37,7 @@ export async function reset(
       state,
     }
     const before = hand.before === undefined ? '' : `: it was in ${hand.before} and is in ${state}`
-    context.outcome(result, `'${name}' was reset${before}.`)
+    context.outcome(result, `'${hand.title}' was reset${before}.`)
   } finally {
     await hand.close()
   }

@@ -41,7 +41,7 @@ export async function save(
         ...saved,
         arcs,
       }
-      context.outcome(result, words(name, result, hand))
+      context.outcome(result, words(result, hand))
     } finally {
       await hand.close()
     }
@@ -72,10 +72,10 @@ async function saveInto(
   return { ...saved, state: await hand.attempt(leave, () => Promise.resolve()) }
 }
 
-function words(name: string, { bytes, precopyBytes, output, state }: SaveOutput, hand: Hand): string {
+function words({ bytes, precopyBytes, output, state }: SaveOutput, hand: Hand): string {
   const where = output === '-' ? 'stdout' : output
   const early = precopyBytes > 0 ? ` (${bytesText(precopyBytes)} while it ran)` : ''
-  const saved = `Saved ${bytesText(bytes)}${early} of '${name}' to ${where}.`
+  const saved = `Saved ${bytesText(bytes)}${early} of '${hand.title}' to ${where}.`
   const stopped =
     hand.before === 'STOP' ? 'It is in STOP as before.' : 'It does not run on (--resume-source lets it).'
   const now = state === 'STOP' ? stopped : `It is in ${state} again.`

@@ -3,7 +3,7 @@ import { findDevice, isMockName, openDevice, VfioError, type HostDevice, type St
 import type { Context } from './context.ts'
 import { lentFd } from './hand.ts'
 import { hostDeviceOutput } from './migratable.ts'
-import { mockOptionsOf } from './mock.ts'
+import { mockNamed, sayUnusedFaults } from './mock.ts'
 import { PrerequisiteError } from './refusals.ts'
 import type { StateOutput } from './schemas/state.ts'
 
@@ -13,26 +13,27 @@ export async function state(
   _options: object,
   context: Context,
 ): Promise<void> {
-  const answer = await answerOf(name)
+  const answer = await answerOf(name, context)
   const result: StateOutput = { schema: 1, command: 'state', ...answer }
   context.answer(result, answer.state)
 }
 
 type Answer = Pick<StateOutput, 'device' | 'state' | 'source' | 'mock'>
 
-async function answerOf(name: string): Promise<Answer> {
-  if (isMockName(name)) return await fromMock(name)
+async function answerOf(name: string, context: Context): Promise<Answer> {
+  if (isMockName(name)) return await fromMock(name, context)
   const fd = lentFd(name)
   return fd === undefined ? await fromDebugfs(name) : await fromFd(fd)
 }
 
-async function fromMock(name: string): Promise<Answer> {
-  await mockOptionsOf(name)
-  const device = await openDevice(name)
+async function fromMock(name: string, context: Context): Promise<Answer> {
+  const mock = await mockNamed(name)
+  const device = await openDevice(mock ?? name)
   try {
     return { device: device.name, state: await device.state(), source: 'mock', mock: true }
   } finally {
     await device.close()
+    if (mock) await sayUnusedFaults(mock, context)
   }
 }
 

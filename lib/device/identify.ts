@@ -72,9 +72,12 @@ async function resetUnlessRunning({ calls, name }: DeviceBackend): Promise<State
   return stateName(state)
 }
 
-async function whyNotMigratable({ name, driver, mock }: DeviceBackend, answer: number): Promise<VfioError> {
-  if (mock) {
-    const text = `'${name}' does not migrate: it is a mock of ${driver} that was made without`
+async function whyNotMigratable(backend: DeviceBackend, answer: number): Promise<VfioError> {
+  const { name } = backend
+  if (backend.mock) {
+    const { whyBackendDoesNotMigrate } = await import('../mock/not_migratable.ts')
+    const { cause, remedy } = await whyBackendDoesNotMigrate(backend)
+    const text = `'${name}' does not migrate: ${cause}. ${remedy}`
     return new VfioError('ERR_VFIO_NOT_MIGRATABLE', text, { device: name })
   }
   // A lent fd or a backend of another kind need not be in sysfs.

@@ -66,6 +66,92 @@ describe('the command with a mock', function () {
     })
   })
 
+  describe('says mock: true of a failure before a device was in hand:', () => {
+    const file = join(directory, 'never')
+    const cases = [
+      ['state', 'mock:capabilities.stopCopy=false'],
+      ['drive', 'mock:flavour=virtio,kernel=6.12', 'STOP'],
+      ['save', 'mock:capabilities.stopCopy=false', '--raw', '-o', file],
+      ['move', 'mock:', 'mock:capabilities.stopCopy=false', '--release'],
+      ['show', 'mock:sise=1'],
+      ['reset', 'mock:'],
+      ['state', `mock+unix:${join(directory, 'none')}`],
+    ]
+    for (const words of cases) {
+      it(words.slice(0, 2).join(' '), async () => {
+        const { exit, stdout } = await inProcess([...words, '--json'])
+        assert.notEqual(exit, 0)
+        assert.equal(v.parse(failure, JSON.parse(stdout)).error.mock, true)
+      })
+    }
+
+    it('and of no other device', async () => {
+      const { stdout } = await inProcess(['state', 'ffff:ff:1f.7', '--json'])
+      assert.equal(v.parse(failure, JSON.parse(stdout)).error.mock, undefined)
+    })
+  })
+
+  describe('tells what a mock is', () => {
+    const name =
+      'mock:size=64KiB,dirty=1MiB/s,chunkSize=8KiB,latency.SAVE=5,origin=lent,capabilities.p2p=false,fault=SAVE:99:EIO'
+    const simulation = {
+      flavour: 'mlx5',
+      kernel: '7.2',
+      evidence: 'confirmed',
+      size: 65536,
+      workload: { bytesPerSecond: 1024 ** 2, workingSet: 65536 },
+      options: { 'capabilities.p2p': false, 'latency.SAVE': 5, chunkSize: 8192, origin: 'lent' },
+      faults: ['SAVE:99:EIO'],
+    }
+
+    it('in the JSON of show and of what took it', async () => {
+      assert.deepEqual((await jsonOf(['show', name], show)).simulation, simulation)
+      const saved = await jsonOf(['save', name, '--raw', '-o', join(directory, 'told')], save)
+      assert.deepEqual(saved.device.simulation, simulation)
+      const usual = await jsonOf(['show', 'mock:'], show)
+      assert.deepEqual([usual.simulation?.options, usual.simulation?.faults], [{}, []])
+    })
+
+    it('in the text of show', async () => {
+      const { stdout } = await inProcess(['show', name])
+      assert.match(
+        stdout,
+        /^options +capabilities\.p2p false\n +latency\.SAVE 5\.000 ms\n +chunkSize 8\.0 KiB\n +origin lent$/m,
+      )
+      assert.match(stdout, /^faults +SAVE:99:EIO$/m)
+      assert.doesNotMatch((await inProcess(['show', 'mock:'])).stdout, /^(options|faults)/m)
+    })
+  })
+
+  it('says which faults were never reached, and of which of two mocks', async () => {
+    const words = [
+      'move',
+      'mock:name=a,fault=SAVE:99:EIO',
+      'mock:name=b,fault=RESET:EINVAL,fault=LOAD:7:status=9',
+      '--release',
+    ]
+    const { exit, stderr } = await inProcess(words)
+    assert.equal(exit, 0)
+    const said = stderr.split('\n').filter(line => line.includes('never reached'))
+    assert.deepEqual(said.sort(), [
+      "'a': its fault SAVE:99:EIO was never reached",
+      "'b': its fault LOAD:7:status=9 was never reached",
+      "'b': its fault RESET:EINVAL was never reached",
+    ])
+    assert.match(
+      (await inProcess(['state', 'mock:name=a,fault=SAVE:hold'])).stderr,
+      /^'a': its fault SAVE:hold was/m,
+    )
+    const failed = await inProcess(['move', 'mock:', 'mock:fault=LOAD:EIO', '--release'])
+    assert.doesNotMatch(failed.stderr, /never reached/)
+  })
+
+  it('tells two mocks of one name apart by their own', async () => {
+    const { stderr } = await inProcess(['move', 'mock:', 'mock:fault=LOAD:EIO', '--release'])
+    assert.match(stderr, /^'mock-[0-9a-f]{8}' was reset: it is blank/m)
+    assert.doesNotMatch(stderr, /^'mock:' was/m)
+  })
+
   describe('says to a person that it is a mock', () => {
     it('when it opens one', async () => {
       const { stderr } = await inProcess(['drive', 'mock:name=a', 'STOP,RUNNING'])
@@ -75,7 +161,7 @@ describe('the command with a mock', function () {
     it('when it has moved one', async () => {
       const { stderr } = await inProcess(['move', 'mock:name=a', 'mock:name=b', '--release'])
       assert.match(stderr, /^source +a, a mock of mlx5_vfio_pci, in STOP$/m)
-      assert.match(stderr, /^'mock:name=b' is let go of.*: a mock ends with this command\.$/m)
+      assert.match(stderr, /^'b' is let go of.*: a mock ends with this command\.$/m)
     })
 
     it('when it shows one, with the evidence for its manners', async () => {
@@ -108,8 +194,21 @@ describe('the command with a mock', function () {
   it('explains why a mock does not migrate', async () => {
     const { code, message } = await failureOf(['state', 'mock:capabilities.stopCopy=false'], 3)
     assert.equal(code, 'ERR_VFIO_NOT_MIGRATABLE')
-    assert.match(message, /a mock of mlx5_vfio_pci that was made without/)
-    assert.equal((await jsonOf(['show', 'mock:flavour=virtio,kernel=6.12'], show)).device.migratable, false)
+    assert.match(
+      message,
+      /a mock of mlx5_vfio_pci that was made without capabilities\.stopCopy\. Make it without that/,
+    )
+    const name = 'mock:flavour=virtio,kernel=6.12'
+    const virtio = await failureOf(['state', name], 3)
+    assert.match(
+      virtio.message,
+      /virtio_vfio_pci on Linux 6\.12, where that driver does not migrate\. Make it with kernel 7\.2\.$/,
+    )
+    const { device, remedy } = await jsonOf(['show', name], show)
+    assert.deepEqual([device.migratable, remedy], [false, 'Make it with kernel 7.2.'])
+    assert.match(device.why ?? '', /virtio_vfio_pci on Linux 6\.12/)
+    const shown = await jsonOf(['show', 'mock:capabilities.stopCopy=false'], show)
+    assert.deepEqual([shown.device.migratable, shown.remedy], [false, 'Make it without that option.'])
   })
 
   describe('takes for wrong usage, and touches nothing', () => {
@@ -122,6 +221,11 @@ describe('the command with a mock', function () {
       ['a destination that cannot be', ['move', 'mock:', 'mock:reinit=maybe', '--release'], /'reinit' of a mock: it is neither true nor false/],
       ['a source that cannot be', ['move', 'mock:64MiB', 'mock:', '--release'], /'64MiB' in 'mock:64MiB' is no option=value/],
       ['a fault at a point that there is not', ['reset', 'mock:fault=SEVE:1:EIO', '--yes'], /'faults\.0' of a mock: .*no point 'SEVE'/],
+      ['a fault at half a time', ['drive', 'mock:fault=SAVE:1.5:EIO', 'STOP'], /fault\.nth: '1\.5' is no whole number/],
+      ['a socket without a path', ['state', 'mock+unix:'], /^'mock\+unix:' names no socket: write mock\+unix: and its path/],
+      ['a mock of a kind that there is not', ['show', 'mock+tcp:x'], /names no mock: there are mock: and mock\+unix:$/],
+      ['a name that every object inherits', ['show', 'mock:__proto__=1'], /'__proto__' of a mock: there is none of that name/],
+      ['a name of two lines', ['show', 'mock:name=a\nb'], /'name' of a mock: .*control character/],
       ['a way into a mock', ['drive', 'mock:', 'STOP', '--via', 'group'], /'mock:' is a mock: --via and --vf-token do not apply/],
       ['a mock that is handed on', ['move', 'mock:', 'mock:', '--exec', 'true'], /'mock:' is a mock and has no fd to hand on/],
     ] // prettier-ignore
@@ -163,6 +267,14 @@ describe('the command with a mock of another process', function () {
     assert.match(error.message, /nothing but a blank state to take.*--blank-source/)
     const { exit, stderr } = await inProcess([...words, '--blank-source'])
     assert.equal(exit, 0, stderr)
+  })
+
+  it('tells why one does not migrate', async () => {
+    const mock = new MockDevice({ name: 'there', flavour: 'virtio', kernel: '6.12' })
+    await using server = await serveMock(mock, path, { dies: 'with-host' })
+    const { device, remedy, simulation } = await jsonOf(['show', `mock+unix:${server.path}`], show)
+    assert.match(device.why ?? '', /virtio_vfio_pci on Linux 6\.12, where that driver does not migrate/)
+    assert.deepEqual([remedy, simulation], ['Make it with kernel 7.2.', undefined])
   })
 
   it('takes one that nobody serves for a device that there is not', async () => {

@@ -26,7 +26,7 @@ export interface OtherDeviceOutput {
 
 export interface ErrorOutput extends CauseOutput {
   device?: string | undefined
-  /** It is simulated. */
+  /** It is simulated; where no device was in hand, one that the command was to take is. */
   mock?: true | undefined
   /** Everything that the command did to the device, the recovery included. */
   arcs: Arc[]
