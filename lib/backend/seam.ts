@@ -109,7 +109,8 @@ export interface ArcsAnswer {
   readonly done: number
   /**
    * Milliseconds on the backend's clock: [0] when the first SET was issued, [i] when the i-th was answered, the failed one
-   * included. Where [0] is all there is no SET was issued.
+   * included. Where [0] is all there is no SET was issued. Where what serves the device went away in the middle, `result` is
+   * -ENODEV, `done` 0, and [1] the moment at which that was found.
    */
   readonly times: Float64Array
   /** The device's arc number after the last success: it counts every SET of this device that succeeded. */

@@ -198,10 +198,7 @@ export class Device {
     if (answer < 0) {
       throw this.#systemError(answer, 'VFIO_DEVICE_RESET', {
         recovery: 'reset',
-        remedy:
-          answer === -errno.EINVAL
-            ? 'The device has no working reset: close it, or remove and rescan it'
-            : 'Try again, or close the device',
+        remedy: resetRemedies[-answer] ?? 'Try again, or close the device',
       })
     }
     this.#poison = undefined
@@ -288,4 +285,9 @@ export class Device {
   ): VfioSystemError {
     return new VfioSystemError(answer, { syscall: 'ioctl', request }, { device: this.name, ...details })
   }
+}
+
+const resetRemedies: Readonly<Record<number, string>> = {
+  [errno.EINVAL]: 'The device has no working reset: close it, or remove and rescan it',
+  [errno.ENODEV]: 'The device, or the process that served it, is gone: close it',
 }

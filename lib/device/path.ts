@@ -71,6 +71,10 @@ export class PathDriver {
       if (answer.result < 0) throw this.#notBegun(answer.result, from)
       return { arcs }
     }
+    if (await this.#isGone(answer)) {
+      await this.#session.end('the device is gone')
+      return { arcs, failure: { error: this.#lost(failed.from, target, arcs), poisons: false } }
+    }
     const spoilt = (options.direct ? edges : [failed]).some(poisons)
     await this.#session.after(made, answer, spoilt)
     return {
@@ -99,6 +103,21 @@ export class PathDriver {
     const remedy = `This process has no fd, memory or thread for the data of a session: raise its limits. The device was not touched`
     const call = { syscall: 'setStates', request }
     return new VfioSystemError(result, call, { device: this.#backend.name, state: from, remedy })
+  }
+
+  /** ENODEV of one arc may be the driver's word; of the question behind it too, there is nobody left to answer. */
+  async #isGone({ result }: ArcsAnswer): Promise<boolean> {
+    return result === -errno.ENODEV && (await this.#backend.calls.getState()) === -errno.ENODEV
+  }
+
+  /** The SET was issued, and its answer says nothing of how far it came. */
+  #lost(from: StateName, target: StateName, arcs: readonly Arc[]): VfioSystemError {
+    const remedy = `The device, or the process that served it, has gone while it was led from ${from} to ${target}: how far it came cannot be known. Only close() helps`
+    return new VfioSystemError(
+      -errno.ENODEV,
+      { syscall: 'ioctl', request },
+      { device: this.#backend.name, arcs, failedArc: { from, to: target }, recovery: 'reset', remedy },
+    )
   }
 
   /** The error of a failed arc, after asking the kernel where the device is; a poisoned device is not asked. */

@@ -2,6 +2,7 @@
 import { Writable } from 'node:stream'
 import type { SessionCalls } from '../backend/seam.ts'
 import { type VfioError, VfioSystemError } from '../errors.ts'
+import { errno } from '../kernel/errno.ts'
 
 const mebibyte = 1024 * 1024
 
@@ -50,7 +51,7 @@ export class ResumingStream extends Writable {
   }
 
   override _write(chunk: Buffer, _encoding: string, callback: (error?: Error | null) => void): void {
-    void this.#session.write(chunk).then(answer => callback(this.#count(answer)))
+    this.#session.write(chunk).then(answer => callback(this.#count(answer)), callback)
   }
 
   override _writev(
@@ -58,15 +59,20 @@ export class ResumingStream extends Writable {
     callback: (error?: Error | null) => void,
   ): void {
     // The lane keeps their order and makes no system call after a failure.
-    void Promise.all(chunks.map(({ chunk }) => this.#session.write(chunk))).then(answers => {
+    Promise.all(chunks.map(({ chunk }) => this.#session.write(chunk))).then(answers => {
       const failures = answers.map(answer => this.#count(answer))
       callback(failures.find(failure => failure !== undefined))
-    })
+    }, callback)
   }
 
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
     if (this.writableFinished) callback(error)
-    else void this.#session.close().then(() => callback(error))
+    else
+      this.#session.close().then(
+        () => callback(error),
+        // A simulated kernel has crashed, which is told to who is told at all: as an event it could end the process.
+        (crash: unknown) => callback(error ?? (this.listenerCount('error') > 0 ? (crash as Error) : null)),
+      )
   }
 
   #count(answer: number): VfioSystemError | undefined {
@@ -82,7 +88,10 @@ export class ResumingStream extends Writable {
       {
         device: this.#device,
         recovery: 'reset',
-        remedy: `The device refused the state after ${this.#bytesWritten} bytes: it is not a state of this kind of device, or it is cut short. Only reset() leaves RESUMING now`,
+        remedy:
+          answer === -errno.ENODEV
+            ? `The session is over after ${this.#bytesWritten} bytes: the device was reset, or it is gone. Ask state()`
+            : `The device refused the state after ${this.#bytesWritten} bytes: it is not a state of this kind of device, or it is cut short. Only reset() leaves RESUMING now`,
       },
     )
   }

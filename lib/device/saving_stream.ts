@@ -40,6 +40,8 @@ export class SavingStream extends Readable {
   /** Reading has failed, and whoever reads next is told. */
   #hasFailed = false
   #bytesRead = 0
+  /** What a call of the seam rejected with: a simulated kernel has crashed. */
+  #crash: Error | undefined
   /** 'error' and 'close' have been emitted. */
   #told = false
 
@@ -163,7 +165,14 @@ export class SavingStream extends Readable {
   }
 
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
-    void this.#session.close().then(() => callback(error))
+    this.#session.close().then(
+      () => callback(error),
+      (crash: unknown) => {
+        this.#crash ??= crash as Error
+        // As an event where nobody reads it would end the process.
+        callback(error !== null || this.#isBeingRead() ? this.#crash : null)
+      },
+    )
   }
 
   #isBeingRead(): boolean {
@@ -176,10 +185,16 @@ export class SavingStream extends Readable {
     this.#reading = true
     const nudges = this.#nudges
     const waitMs = this.#announced ? announcedImageWaitMs : 0
-    void this.#session.read(mebibyte, waitMs).then(answer => {
-      this.#reading = false
-      if (!this.destroyed) this.#take(answer, nudges)
-    })
+    this.#session.read(mebibyte, waitMs).then(
+      answer => {
+        this.#reading = false
+        if (!this.destroyed) this.#take(answer, nudges)
+      },
+      (crash: unknown) => {
+        this.#crash ??= crash as Error
+        if (!this.destroyed) this.#fail(this.#crash)
+      },
+    )
   }
 
   #take({ result, data, arc }: ReadAnswer, nudges: number): void {
@@ -203,7 +218,7 @@ export class SavingStream extends Readable {
   }
 
   /** A failure of reading ahead, while nobody reads, waits for somebody who does: as an event it would end the process. */
-  #fail(failure: VfioSystemError): void {
+  #fail(failure: Error): void {
     this.#hasFailed = true
     if (this.#isBeingRead() || this.listenerCount('error') > 0) this.destroy(failure)
     else this.once('newListener', () => queueMicrotask(() => this.destroy(failure)))
@@ -233,7 +248,7 @@ export class SavingStream extends Readable {
       for (;;) {
         if (this.readableEnded) return 'end'
         // Not before: an 'error' that finds no listener any more would end the process.
-        if (this.#told) throw this.errored ?? this.#ended()
+        if (this.#told) throw this.#crash ?? this.errored ?? this.#ended()
         const answer = this.destroyed ? undefined : what()
         if (answer !== undefined) return answer
         await new Promise<void>(resolve => this.#waiters.add(resolve))

@@ -31,13 +31,14 @@ export interface MigrateOptions {
  * the source stops. Once the destination runs the migration has happened: should the source not stop then, its report
  * says so.
  *
- * @throws TypeError for two devices that live by two clocks.
+ * @throws TypeError for what is no open device, and for two that live by two clocks.
  * @throws VfioError ERR_VFIO_REFUSED for two devices that cannot be a pair, with both as they were.
  * @throws MigrationError that says where both devices are. Unless the destination may have run, the source is back in
  * the state that it was in; the destination is left in RESUMING, which only a reset or its close leaves.
  */
 export async function migrate(options: MigrateOptions): Promise<MigrationReport> {
   const { from, to, signal } = options
+  checkDevices({ from, to })
   throwIfAborted(signal)
   checkClock(from, to)
   checkPair(from, to)
@@ -52,6 +53,14 @@ export async function migrate(options: MigrateOptions): Promise<MigrationReport>
 
 function refused(text: string): VfioError {
   return new VfioError('ERR_VFIO_REFUSED', text)
+}
+
+/** By what is called on them: another copy of this library makes devices as well. */
+function checkDevices(sides: Readonly<Record<'from' | 'to', unknown>>): void {
+  for (const [name, side] of Object.entries(sides)) {
+    if (typeof side === 'object' && side !== null && 'setState' in side) continue
+    throw new TypeError(`migrate() takes a Device as '${name}': give it what openDevice() resolves with`)
+  }
 }
 
 /** The times of one report must be times of one clock, and simulated time waits for nobody outside of it. */

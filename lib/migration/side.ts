@@ -10,6 +10,8 @@ export class Side {
   readonly #arcs: Arc[] = []
   /** States that it was led into, also where the arc failed behind them. */
   readonly #entered = new Set<StateName>()
+  /** Where it was being led when it went away without a word. */
+  #lostOnTheWayTo: StateName | undefined
   readonly #onArcs: (arcs: readonly Arc[]) => void
 
   constructor(device: Device, onArcs: (arcs: readonly Arc[]) => void) {
@@ -36,10 +38,10 @@ export class Side {
     return this.#entered.has('RESUMING')
   }
 
-  /** True when the device left the state that was loaded into it: from then on it may have run. */
+  /** True when the device left the state that was loaded into it, or may have: from then on it may have run. */
   get mayHaveRun(): boolean {
     const loaded = this.#arcs.findIndex(({ from }) => from === 'RESUMING')
-    return loaded >= 0 && this.#arcs.length > loaded + 1
+    return loaded >= 0 && (this.#arcs.length > loaded + 1 || this.#lostOnTheWayTo === 'RUNNING')
   }
 
   async report(error?: Error): Promise<SideReport> {
@@ -51,8 +53,9 @@ export class Side {
   }
 
   /** A SET can fail when its state is there already, because the process has no fd for the session. */
-  #recordFailure({ arcs, failedArc, state }: VfioError | VfioSystemError): void {
+  #recordFailure({ code, arcs, failedArc, state }: VfioError | VfioSystemError): void {
     this.#record(arcs)
+    if (code === 'ENODEV' && state === undefined) this.#lostOnTheWayTo = failedArc?.to
     if (failedArc && failedArc.to === state) this.#entered.add(state)
   }
 
