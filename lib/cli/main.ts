@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // SPDX-License-Identifier: Apache-2.0
+import { exitCodes } from './exit.ts'
 import { Interruption } from './interruption.ts'
 import { run } from './run.ts'
 
@@ -22,6 +23,14 @@ async function flushed(stream: NodeJS.WriteStream): Promise<void> {
   })
 }
 
+/** Nothing is left that could answer: whatever the command waits for, it has not done what it was told. */
+function giveUp(): void {
+  const left = inHand.size === 0 ? ['no device is in hand'] : [...inHand]
+  process.stderr.write(`vfio-migrate: nothing is left to wait for, and no answer came: ${left.join('; ')}\n`)
+  process.exit(inHand.size === 0 ? exitCodes.failed : exitCodes.left)
+}
+process.once('beforeExit', giveUp)
+
 let reads = false
 
 void run(process.argv, {
@@ -36,6 +45,7 @@ void run(process.argv, {
   divertSignals: listener => interruption.divert(listener),
   inHand,
 }).then(async exit => {
+  process.off('beforeExit', giveUp)
   // A writer that stays would keep the process alive.
   if (reads) process.stdin.destroy()
   await Promise.all([process.stdout, process.stderr].map(flushed))
