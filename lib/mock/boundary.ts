@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { stayAwake } from './clock.ts'
 import type { Core } from './core.ts'
 import type { MockOops } from './oops.ts'
 
@@ -14,7 +15,10 @@ export class Boundary {
     this.#core = core
   }
 
-  /** `start` begins the call at once. After a crash every call rejects, those that wait included. */
+  /**
+   * `start` begins the call at once, and the process lives until it is answered, as with one in the kernel. After a crash
+   * every call rejects, those that wait included.
+   */
   async call<T>(
     call: string,
     args: readonly unknown[],
@@ -22,6 +26,7 @@ export class Boundary {
     resultOf: (answer: T) => number,
   ): Promise<T> {
     const { clock, history } = this.#core
+    const letGo = stayAwake()
     clock.touch()
     history.record({ kind: 'call', call, args })
     try {
@@ -31,6 +36,7 @@ export class Boundary {
       return answer
     } finally {
       clock.touch()
+      letGo()
     }
   }
 

@@ -16,14 +16,13 @@ import type { Core } from './core.ts'
 import type { Regions } from './drivers/driver.ts'
 import { probe } from './features.ts'
 import { Lane } from './lane.ts'
+import { refusals } from './refusals.ts'
 import { readRegion, writeRegion } from './region_access.ts'
 import type { SessionHost } from './session_calls.ts'
 import { Sets } from './sets.ts'
 
 /** As native/core/dma_log.cc has it. */
 const maxBitmapWords = 2 ** 26 / 8
-const noBits: BitmapAnswer['bitmap'] = new BigUint64Array(0)
-const maxRegionBytes = 2 ** 24
 
 /** One holder's calls on a device: native/core/device.cc over a simulated kernel. */
 export class MockDeviceCalls implements DeviceCalls, SessionHost {
@@ -49,42 +48,22 @@ export class MockDeviceCalls implements DeviceCalls, SessionHost {
   }
 
   deviceInfo(): Promise<DeviceInfoAnswer> {
-    const refused = (result: number): DeviceInfoAnswer => ({ result, flags: 0, numRegions: 0, numIrqs: 0 })
-    return this.#ask(
-      'deviceInfo',
-      [],
-      () => this.#regions.info(),
-      refused,
-      ({ result }) => result,
-    )
+    return this.#answer('deviceInfo', [], () => this.#regions.info(), refusals.deviceInfo)
   }
 
   regionInfo(index: number): Promise<RegionInfoAnswer> {
     check.checkUint32(index, 'index')
-    const refused = (result: number): RegionInfoAnswer => ({ result, flags: 0, size: 0, offset: 0 })
-    return this.#ask(
-      'regionInfo',
-      [index],
-      () => this.#regions.region(index),
-      refused,
-      ({ result }) => result,
-    )
+    return this.#answer('regionInfo', [index], () => this.#regions.region(index), refusals.regionInfo)
   }
 
   regionRead(offset: number, length: number, width: number): Promise<DataAnswer> {
-    check.checkSize(offset, 'offset')
-    check.checkSize(length, 'length')
-    check.checkAccess(width, length, 'length')
-    const refused = (result: number): DataAnswer => ({ result, data: new Uint8Array(0) })
+    check.checkRegionRead(offset, length, width)
     const read = (): DataAnswer => readRegion(this.#regions, offset, length, width)
-    return this.#ask('regionRead', [offset, length, width], read, refused, ({ result }) => result)
+    return this.#answer('regionRead', [offset, length, width], read, refusals.regionRead)
   }
 
   regionWrite(offset: number, data: Uint8Array, width: number): Promise<Answer> {
-    check.checkSize(offset, 'offset')
-    check.checkBytes(data, 'data')
-    check.checkAccess(width, data.length, 'data')
-    if (data.length > maxRegionBytes) throw new TypeError('data must be at most 16 MiB')
+    check.checkRegionWrite(offset, data, width)
     // Not slice(), which is no copy of a Buffer.
     const copy = new Uint8Array(data)
     return this.#number('regionWrite', [offset, data.length, width], () =>
@@ -93,8 +72,7 @@ export class MockDeviceCalls implements DeviceCalls, SessionHost {
   }
 
   probe(feature: number, operations: number): Promise<Answer> {
-    check.checkUint32(feature, 'feature')
-    check.checkUint32(operations, 'operations')
+    check.checkProbe(feature, operations)
     return this.#number('probe', [feature, operations], () => probe(feature, operations, this.core.options))
   }
 
@@ -109,19 +87,8 @@ export class MockDeviceCalls implements DeviceCalls, SessionHost {
   setStates(states: readonly number[]): Promise<ArcsAnswer> {
     check.checkStates(states)
     const list = [...states]
-    const refused = (result: number): ArcsAnswer => ({
-      result,
-      done: 0,
-      times: new Float64Array(0),
-      arc: this.arc,
-    })
-    return this.#ask(
-      'setStates',
-      list,
-      () => this.#sets.make(list),
-      refused,
-      ({ result }) => result,
-    )
+    const refused = (result: number): ArcsAnswer => refusals.setStates(result, this.arc)
+    return this.#answer('setStates', list, () => this.#sets.make(list), refused)
   }
 
   dataSize(): Promise<Answer> {
@@ -133,8 +100,7 @@ export class MockDeviceCalls implements DeviceCalls, SessionHost {
   }
 
   dmaLoggingStart(pageSize: number, ranges: BigUint64Array): Promise<Answer> {
-    check.checkSize(pageSize, 'pageSize')
-    check.checkPairs(ranges, 'ranges')
+    check.checkLogStart(pageSize, ranges)
     const copy = ranges.slice()
     return this.#number('dmaLoggingStart', [pageSize, ...copy], () =>
       this.core.dmaLoggingStart(pageSize, copy),
@@ -146,10 +112,8 @@ export class MockDeviceCalls implements DeviceCalls, SessionHost {
   }
 
   dmaLoggingReport(iova: bigint, length: bigint, pageSize: number): Promise<BitmapAnswer> {
-    check.checkUint64(iova, 'iova')
-    check.checkUint64(length, 'length')
-    check.checkSize(pageSize, 'pageSize')
-    const refused = (result: number): BitmapAnswer => ({ result, bitmap: noBits })
+    check.checkLogReport(iova, length, pageSize)
+    const refused = refusals.dmaLoggingReport
     const report = async (): Promise<BitmapAnswer> => {
       const words = countWords(length, pageSize)
       if (words < 0) return refused(words)
@@ -157,7 +121,7 @@ export class MockDeviceCalls implements DeviceCalls, SessionHost {
       const result = await this.core.dmaLoggingReport(iova, length, pageSize, bitmap)
       return result < 0 ? refused(result) : { result, bitmap }
     }
-    return this.#ask('dmaLoggingReport', [iova, length, pageSize], report, refused, ({ result }) => result)
+    return this.#answer('dmaLoggingReport', [iova, length, pageSize], report, refused)
   }
 
   /** Beside the lane, so that it can overtake a call that hangs. */
@@ -186,6 +150,11 @@ export class MockDeviceCalls implements DeviceCalls, SessionHost {
     return this.#closed
   }
 
+  /** Its process was killed: the call in the kernel comes to its end, and no other follows it. */
+  abandon(): void {
+    this.#sets.abandon()
+  }
+
   async #close(): Promise<void> {
     this.#isClosing = true
     this.lane.stop()
@@ -201,6 +170,15 @@ export class MockDeviceCalls implements DeviceCalls, SessionHost {
       result => result,
       result => result,
     )
+  }
+
+  #answer<T extends { readonly result: number }>(
+    call: string,
+    args: readonly unknown[],
+    work: () => Promise<T> | T,
+    refused: (answer: number) => T,
+  ): Promise<T> {
+    return this.#ask(call, args, work, refused, ({ result }) => result)
   }
 
   #ask<T>(

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { monotonicClock, type Clock } from '../clock.ts'
+import { checkDuration } from './control_arguments.ts'
+import { WaitList } from './wait_list.ts'
 
 /** Takes a wait back; without effect when it is over. */
 export type CancelWait = () => void
@@ -17,6 +19,30 @@ export async function sleep(clock: MockClock, ms: number): Promise<void> {
   if (ms > 0) await new Promise<void>(resolve => clock.after(ms, resolve))
 }
 
+let reasons = 0
+let handle: NodeJS.Timeout | undefined
+
+/**
+ * Keeps the process alive until it is taken back, as a call does that is in the kernel: whatever the call waits for, an
+ * event loop that runs empty would end the process instead.
+ */
+export function stayAwake(): CancelWait {
+  let isWanted = true
+  if (reasons++ === 0) handle = wakeNever()
+  return () => {
+    if (!isWanted) return
+    isWanted = false
+    if (--reasons === 0) clearTimeout(handle)
+  }
+}
+
+function wakeNever(): NodeJS.Timeout {
+  return setTimeout(() => (handle = wakeNever()), longestTimer)
+}
+
+/** Node's timers count milliseconds in 31 bits, and fire at once for more. */
+const longestTimer = 2 ** 31 - 1
+
 /** The machine's time, for mocks that are used like devices. */
 export const realClock: MockClock = {
   now: () => monotonicClock.now(),
@@ -24,7 +50,10 @@ export const realClock: MockClock = {
   touch: () => undefined,
 }
 
-/** Timers count whole milliseconds: the rest is waited for turn by turn, so that 0.2 ms are not 1 ms. */
+/**
+ * Timers count whole milliseconds: the rest is waited for turn by turn, so that 0.2 ms are not 1 ms. What is more than a
+ * timer can count is waited for again.
+ */
 function waitFor(end: number, then: () => void): CancelWait {
   let cancel: CancelWait
   const look = (): void => {
@@ -34,7 +63,7 @@ function waitFor(end: number, then: () => void): CancelWait {
   }
   const wait = (left: number): void => {
     if (left >= 2) {
-      const timer = setTimeout(look, left - 1)
+      const timer = setTimeout(look, Math.min(left - 1, longestTimer))
       cancel = () => clearTimeout(timer)
     } else {
       const turn = setImmediate(look)
@@ -43,11 +72,6 @@ function waitFor(end: number, then: () => void): CancelWait {
   }
   wait(Math.max(0, end - monotonicClock.now()))
   return () => cancel()
-}
-
-interface Wait {
-  readonly at: number
-  readonly then: () => void
 }
 
 /** How many turns of the event loop are spent on waiting for I/O before the process may sleep for it. */
@@ -69,7 +93,7 @@ export class VirtualClock implements MockClock {
   #seen = -1
   #eager = 0
   #holds = 0
-  #waits: Wait[] = []
+  readonly #waits = new WaitList()
   #armed = false
 
   /** Milliseconds since it was made. */
@@ -77,16 +101,19 @@ export class VirtualClock implements MockClock {
     return this.#now
   }
 
+  /** @throws TypeError or RangeError for what is no time that comes. */
   after(ms: number, then: () => void): CancelWait {
+    checkDuration(ms, 'ms', this.#now)
     const wait = { at: this.#now + Math.max(0, ms), then }
-    this.#waits.push(wait)
+    this.#waits.add(wait)
     this.touch()
-    return () => {
-      this.#waits = this.#waits.filter(other => other !== wait)
-    }
+    return () => this.#waits.remove(wait)
   }
 
-  /** Resolves when `ms` milliseconds have passed on this clock. */
+  /**
+   * Resolves when `ms` milliseconds have passed on this clock.
+   * @throws TypeError or RangeError for what is no time that comes.
+   */
   async sleep(ms: number): Promise<void> {
     await new Promise<void>(resolve => this.after(ms, resolve))
   }
@@ -109,7 +136,7 @@ export class VirtualClock implements MockClock {
   }
 
   #arm(): void {
-    if (this.#armed || this.#waits.length === 0 || this.#holds > 0) return
+    if (this.#armed || this.#waits.isEmpty || this.#holds > 0) return
     this.#armed = true
     if (this.#eager <= eagerTurns) setImmediate(() => this.#look())
     else setTimeout(() => this.#look(), 1)
@@ -129,11 +156,8 @@ export class VirtualClock implements MockClock {
   /** All that is due at the next moment, in the order in which it was asked for. */
   #jump(): void {
     this.#eager = 0
-    const next = this.#waits.reduce((earliest, { at }) => Math.min(earliest, at), Infinity)
-    const due = this.#waits.filter(({ at }) => at === next)
-    this.#waits = this.#waits.filter(({ at }) => at !== next)
-    if (due.length > 0) this.#now = next
-    for (const { then } of due) {
+    for (const { at, then } of this.#waits.takeNext()) {
+      this.#now = at
       this.#moves++
       then()
     }

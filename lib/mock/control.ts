@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { VfioError } from '../errors.ts'
 import type { StateName } from '../kernel/state.ts'
+import { checkPath } from './control_arguments.ts'
 import type { Fault } from './faults.ts'
 import { fromJson } from './frame.ts'
 import type { RecordedEvent } from './history.ts'
@@ -97,6 +98,7 @@ export class MockControl {
  * @throws VfioError ERR_VFIO_NO_DEVICE where nobody serves one.
  */
 export async function connectMockControl(path: string): Promise<MockControl> {
+  checkPath(path)
   const { client, device } = await WireClient.connect(path, 'control')
   return new MockControl(client, device.name)
 }

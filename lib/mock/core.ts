@@ -12,6 +12,7 @@ import type { History } from './history.ts'
 import { checkReport, makeRanges } from './log_ranges.ts'
 import { MockOops } from './oops.ts'
 import type { ResolvedOptions } from './options.ts'
+import { refusals } from './refusals.ts'
 import { StateMachine } from './state_machine.ts'
 import { StateMutex } from './state_mutex.ts'
 
@@ -179,14 +180,14 @@ export class Core implements Kernel {
 
   /** VFIO_MIG_GET_PRECOPY_INFO on a session's data_fd, with flags of 0 going in. */
   async precopyInfo(session: Session): Promise<PrecopyInfoAnswer> {
-    if (session.precopyInfo === undefined) return noInfo(-errno.ENOTTY)
+    if (session.precopyInfo === undefined) return refusals.precopyInfo(-errno.ENOTTY)
     const answer = await this.mutex.run(async () =>
       preCopyStates.has(this.#machine.state) ? await session.precopyInfo?.() : undefined,
     )
-    if (answer === undefined) return noInfo(-errno.EINVAL)
-    if (answer.result < 0) return noInfo(answer.result)
+    if (answer === undefined) return refusals.precopyInfo(-errno.EINVAL)
+    if (answer.result < 0) return refusals.precopyInfo(answer.result)
     const fault = this.faults.take('PRECOPY_INFO')
-    if (fault?.errno !== undefined) return noInfo(-errno[fault.errno])
+    if (fault?.errno !== undefined) return refusals.precopyInfo(-errno[fault.errno])
     return this.#precopyInfoV2 ? answer : { ...answer, flags: 0 }
   }
 
@@ -222,8 +223,4 @@ export class Core implements Kernel {
     const checked = checkFeature(id, operations, this.options)
     return checked < 0 ? checked : (this.driver.log ?? -errno.ENOTTY)
   }
-}
-
-function noInfo(result: number): PrecopyInfoAnswer {
-  return { result, initialBytes: 0, dirtyBytes: 0, flags: 0 }
 }

@@ -4,12 +4,14 @@ import { monotonicClock } from '../clock.ts'
 import type { StateName } from '../kernel/state.ts'
 import { MockDeviceCalls } from './calls.ts'
 import { realClock, type MockClock } from './clock.ts'
+import { checkIova, checkObject, checkSteps } from './control_arguments.ts'
 import { Core } from './core.ts'
-import { alwaysReady, type Regions } from './drivers/driver.ts'
+import { alwaysReady, type Pf, type Regions } from './drivers/driver.ts'
 import { drivers } from './drivers/registry.ts'
 import { FaultPlan } from './fault_plan.ts'
 import { validateFault, type Fault, type FaultTarget } from './faults.ts'
 import { History, type RecordedEvent } from './history.ts'
+import type { MockOops } from './oops.ts'
 import { resolveOptions, type MockOptions, type ResolvedOptions } from './options.ts'
 import { PciRegions } from './region_access.ts'
 import type { Run } from './workload.ts'
@@ -32,18 +34,18 @@ export class MockDevice {
 
   /** @throws TypeError or RangeError for options that no device could have. */
   constructor(options: MockOptions = {}) {
-    this.options = resolveOptions(options)
+    checkObject(options, 'the options of a mock')
+    this.options = frozen(resolveOptions(options))
     this.name = this.options.name
     this.#clock = this.options.clock
     this.#history = new History(() => this.#clock.now())
     const { flavour } = this.options
     const makeDriver = drivers[flavour.name]
-    if (makeDriver === undefined) throw new TypeError(`there is no simulation of ${flavour.name} yet`)
     const parts = { options: this.options, clock: this.#clock, faults: this.#faults, history: this.#history }
     this.#core = new Core({ ...parts, makeDriver })
     this.#regions = this.#core.driver.regions ?? new PciRegions(flavour.driver)
     this.#core.onFirstOpen = () => this.#regions.renew?.()
-    for (const fault of this.options.faults) this.inject(fault)
+    for (const fault of this.options.faults) this.#faults.add(fault)
     if (this.options.origin === 'lent') this.#startLender()
   }
 
@@ -103,6 +105,11 @@ export class MockDevice {
     return this.#history.events
   }
 
+  /** What has crashed its kernel; undefined while nothing has. */
+  get crashed(): MockOops | undefined {
+    return this.#core.crash
+  }
+
   /** What poll(2) would say of the open session's data_fd: bits of poll.h; undefined without a session. */
   poll(): number | undefined {
     const { session } = this.#core.driver
@@ -137,17 +144,21 @@ export class MockDevice {
 
   /**
    * Steps of the workload beside those that time brings.
-   * @throws Error while it does not run.
+   * @throws TypeError or RangeError for what is no number of steps, Error while it does not run.
    */
   step(steps = 1): void {
-    const { workload } = this.#core.firmware
-    if (!workload.isRunning)
-      throw new Error(`'${this.name}' does not run: it is closed, or its initiator is suspended`)
-    workload.step(steps)
+    checkSteps(steps, this.epoch)
+    this.#checkRunning()
+    this.#core.firmware.workload.step(steps)
   }
 
-  /** It writes to the I/O page at `iova` by DMA. */
+  /**
+   * It writes to the I/O page at `iova` by DMA.
+   * @throws TypeError or RangeError for what is no address, Error while it does not run.
+   */
   writeByDma(iova: bigint): void {
+    checkIova(iova)
+    this.#checkRunning()
     this.#core.firmware.onDma?.(iova)
   }
 
@@ -161,18 +172,37 @@ export class MockDevice {
     this.#core.firmware.reinit()
   }
 
-  /** Its PF takes it away: every call of the firmware answers ENOTCONN from then on. */
+  /**
+   * Its PF takes it away: every call of the firmware answers ENOTCONN from then on.
+   * @throws Error for a flavour of which that is not simulated: all but mlx5.
+   */
   async detach(): Promise<void> {
-    const { driver } = this.#core
-    if (driver.detach === undefined) throw new Error(`'${this.name}' has no PF that could take it away`)
+    const { detach } = this.#pf
     this.#history.record({ kind: 'event', event: 'detach' })
-    await driver.detach()
+    await detach()
   }
 
-  /** Its PF gives it back. */
+  /**
+   * Its PF gives it back.
+   * @throws Error for a flavour of which that is not simulated.
+   */
   attach(): void {
+    const { attach } = this.#pf
     this.#history.record({ kind: 'event', event: 'attach' })
-    this.#core.driver.attach?.()
+    attach()
+  }
+
+  get #pf(): Pf {
+    const { pf } = this.#core.driver
+    if (pf !== undefined) return pf
+    throw new Error(
+      `'${this.name}' is a ${this.options.flavour.name}, and that its PF takes a function away is simulated of mlx5 alone`,
+    )
+  }
+
+  #checkRunning(): void {
+    if (this.#core.firmware.workload.isRunning) return
+    throw new Error(`'${this.name}' does not run: it is closed, or its initiator is suspended`)
   }
 
   get #faultTarget(): FaultTarget {
@@ -199,4 +229,14 @@ export class MockDevice {
       calls,
     }
   }
+}
+
+/** As nobody changes it afterwards: what was checked is what holds. */
+function frozen(options: ResolvedOptions): ResolvedOptions {
+  const { flavour, capabilities } = options
+  const target = { flavour: flavour.name, capabilities }
+  const faults = options.faults.map(fault => validateFault(fault, target))
+  const { latency, bandwidth, dmaLog } = options
+  for (const part of [faults, flavour, capabilities, latency, bandwidth, dmaLog]) Object.freeze(part)
+  return Object.freeze({ ...options, faults })
 }

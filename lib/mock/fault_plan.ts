@@ -24,9 +24,13 @@ export class FaultPlan {
     return this.#armed.map(({ fault }) => fault)
   }
 
-  /** The device has reached `on`: the fault that strikes it there now, if any. Of several the one given first strikes. */
-  take(on: FaultPoint): Fault | undefined {
-    const here = this.#armed.filter(({ fault }) => fault.on === on)
+  /**
+   * The device has reached `points`, all of them at once: the fault that strikes there now, if any. Every fault of one of
+   * them counts that, also where another strikes. Of several that are due the one given first does; the others are due
+   * the next time.
+   */
+  take(...points: readonly FaultPoint[]): Fault | undefined {
+    const here = this.#armed.filter(({ fault }) => points.includes(fault.on))
     for (const armed of here) armed.left--
     const struck = here.find(({ left }) => left <= 0)
     if (struck) this.#armed = this.#armed.filter(armed => armed !== struck)

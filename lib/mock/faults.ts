@@ -193,20 +193,13 @@ const effects: readonly [Exclude<keyof Fault, 'on' | 'nth'>, (rule: PointRule) =
 ]
 
 /**
- * Answers `fault` when the device could have it.
+ * Answers a copy of `fault`, which nobody changes, when the device could have it.
  * @throws TypeError that names the field for a point that there is not, or for what cannot be there.
  */
 export function validateFault(fault: unknown, target: FaultTarget): Fault {
   if (typeof fault !== 'object' || fault === null) throw refused('', 'it is no object')
-  const given = fault as Fault
-  const rules = faultPoints(target)
-  const rule = Object.hasOwn(rules, given.on) ? rules[given.on] : undefined
-  if (rule === undefined) {
-    throw refused(
-      '.on',
-      `${target.flavour} has no point '${given.on}'. It has ${Object.keys(rules).join(' ')}`,
-    )
-  }
+  const given = Object.freeze({ ...fault }) as Fault
+  const rule = ruleOf(given.on, target)
   checkFields(given, rule)
   if (given.errno !== undefined && !rule.errno?.includes(given.errno)) {
     throw refused(
@@ -222,6 +215,16 @@ export function validateFault(fault: unknown, target: FaultTarget): Fault {
     throw refused('', `nothing is to happen at ${given.on}: give ${names.join(' or ')}`)
   }
   return given
+}
+
+function ruleOf(on: unknown, target: FaultTarget): PointRule {
+  const rules = faultPoints(target)
+  const rule = typeof on === 'string' && Object.hasOwn(rules, on) ? rules[on] : undefined
+  if (rule !== undefined) return rule
+  throw refused(
+    '.on',
+    `${target.flavour} has no point '${String(on)}'. It has ${Object.keys(rules).join(' ')}`,
+  )
 }
 
 function checkFields(given: Fault, rule: PointRule): void {

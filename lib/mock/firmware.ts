@@ -205,7 +205,7 @@ export class Firmware {
     const { faults, history, onReset } = this.#parts
     const resets = this.#resets
     history.record({ kind: 'command', command, args })
-    const fault = points.map(point => faults.take(point)).find(Boolean)
+    const fault = faults.take(...points)
     if (fault?.reset === true) onReset()
     return { command, fault, resets }
   }

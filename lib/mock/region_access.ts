@@ -3,19 +3,18 @@ import type { DataAnswer, DeviceInfoAnswer, RegionInfoAnswer } from '../backend/
 import { driverManners } from '../kernel/drivers.ts'
 import { errno } from '../kernel/errno.ts'
 import { regionFlag } from '../kernel/feature.ts'
+import { maxRegionBytes } from './arguments.ts'
 import { barBytes, ConfigSpace, configBytes, msixVectors } from './config_space.ts'
 import type { Regions } from './drivers/driver.ts'
-
-const maxRegionBytes = 2 ** 24
+import { refusals } from './refusals.ts'
 
 /** pread(2), one access of `width` bytes after another. */
 export function readRegion(regions: Regions, offset: number, length: number, width: number): DataAnswer {
-  const none = (result: number): DataAnswer => ({ result, data: new Uint8Array(0) })
-  if (length > maxRegionBytes) return none(-errno.E2BIG)
+  if (length > maxRegionBytes) return refusals.regionRead(-errno.E2BIG)
   const data = new Uint8Array(length)
   for (let at = 0; at < length; at += width) {
     const answer = regions.read(offset + at, data.subarray(at, at + width))
-    if (answer < 0) return none(answer)
+    if (answer < 0) return refusals.regionRead(answer)
   }
   return { result: length, data }
 }
@@ -58,7 +57,7 @@ export class PciRegions implements Regions {
 
   region(index: number): RegionInfoAnswer {
     const offset = index * regionBytes
-    if (index > configIndex) return { result: -errno.EINVAL, flags: 0, size: 0, offset: 0 }
+    if (index > configIndex) return refusals.regionInfo(-errno.EINVAL)
     const size = sizes[index] ?? 0
     return { result: 0, flags: size > 0 ? readWrite : 0, size, offset }
   }

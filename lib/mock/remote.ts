@@ -13,7 +13,9 @@ import type {
 import { monotonicClock } from '../clock.ts'
 import { errno } from '../kernel/errno.ts'
 import * as check from './arguments.ts'
+import { checkPath } from './control_arguments.ts'
 import { frameLimits } from './frame.ts'
+import { refusals } from './refusals.ts'
 import { RemoteSession } from './remote_session.ts'
 import { bytesOf, copyOf, wordsOf } from './wire.ts'
 import { WireClient, type Answered } from './wire_client.ts'
@@ -24,15 +26,13 @@ import { WireClient, type Answered } from './wire_client.ts'
  * @throws VfioError ERR_VFIO_NO_DEVICE where nobody serves one, VfioSystemError where it is not to be had.
  */
 export async function openRemoteMock(path: string): Promise<DeviceBackend> {
+  checkPath(path)
   const { client, device } = await WireClient.connect(path, 'device')
   const { name, driver, origin } = device
   // Both processes stamp their arcs with the one CLOCK_MONOTONIC of the machine.
   const calls = new RemoteDevice(client)
   return { mock: true, name, driver, origin, via: 'backend', clock: monotonicClock, calls }
 }
-
-/** As in calls.ts. */
-const maxRegionBytes = 2 ** 24
 
 type Told = Exclude<Answered, undefined>
 
@@ -48,36 +48,30 @@ class RemoteDevice implements DeviceCalls {
   }
 
   deviceInfo(): Promise<DeviceInfoAnswer> {
-    return this.#ask('deviceInfo', [], result => ({ result, flags: 0, numRegions: 0, numIrqs: 0 }))
+    return this.#ask('deviceInfo', [], refusals.deviceInfo)
   }
 
   regionInfo(index: number): Promise<RegionInfoAnswer> {
     check.checkUint32(index, 'index')
-    return this.#ask('regionInfo', [index], result => ({ result, flags: 0, size: 0, offset: 0 }))
+    return this.#ask('regionInfo', [index], refusals.regionInfo)
   }
 
   regionRead(offset: number, length: number, width: number): Promise<DataAnswer> {
-    check.checkSize(offset, 'offset')
-    check.checkSize(length, 'length')
-    check.checkAccess(width, length, 'length')
-    const none = (result: number): DataAnswer => ({ result, data: new Uint8Array(0) })
-    return this.#ask('regionRead', [offset, length, width], none, ({ answer, payload }) => ({
+    check.checkRegionRead(offset, length, width)
+    const args = [offset, length, width]
+    return this.#ask('regionRead', args, refusals.regionRead, ({ answer, payload }) => ({
       ...(answer as { result: number }),
       data: payload,
     }))
   }
 
   regionWrite(offset: number, data: Uint8Array, width: number): Promise<Answer> {
-    check.checkSize(offset, 'offset')
-    check.checkBytes(data, 'data')
-    check.checkAccess(width, data.length, 'data')
-    if (data.length > maxRegionBytes) throw new TypeError('data must be at most 16 MiB')
+    check.checkRegionWrite(offset, data, width)
     return this.#number('regionWrite', [offset, width], copyOf(data))
   }
 
   probe(feature: number, operations: number): Promise<Answer> {
-    check.checkUint32(feature, 'feature')
-    check.checkUint32(operations, 'operations')
+    check.checkProbe(feature, operations)
     return this.#number('probe', [feature, operations])
   }
 
@@ -91,13 +85,13 @@ class RemoteDevice implements DeviceCalls {
 
   setStates(states: readonly number[]): Promise<ArcsAnswer> {
     check.checkStates(states)
-    const none = (result: number): ArcsAnswer => ({
-      result,
-      done: 0,
-      times: new Float64Array(0),
-      arc: this.#arc,
+    const issued = monotonicClock.now()
+    // Lost with the host: nobody can tell whether a SET was made, but not that none was.
+    const refused = (result: number): ArcsAnswer => ({
+      ...refusals.setStates(result, this.#arc),
+      ...(result === -errno.ENODEV && { times: Float64Array.of(issued, monotonicClock.now()) }),
     })
-    return this.#ask('setStates', [states], none, ({ answer }) => this.#arcs(answer))
+    return this.#ask('setStates', [states], refused, ({ answer }) => this.#arcs(answer))
   }
 
   dataSize(): Promise<Answer> {
@@ -109,8 +103,7 @@ class RemoteDevice implements DeviceCalls {
   }
 
   dmaLoggingStart(pageSize: number, ranges: BigUint64Array): Promise<Answer> {
-    check.checkSize(pageSize, 'pageSize')
-    check.checkPairs(ranges, 'ranges')
+    check.checkLogStart(pageSize, ranges)
     // More than any kernel takes.
     if (ranges.byteLength > frameLimits.payload) return Promise.resolve(-errno.E2BIG)
     return this.#number('dmaLoggingStart', [pageSize], bytesOf(ranges.slice()))
@@ -121,11 +114,9 @@ class RemoteDevice implements DeviceCalls {
   }
 
   dmaLoggingReport(iova: bigint, length: bigint, pageSize: number): Promise<BitmapAnswer> {
-    check.checkUint64(iova, 'iova')
-    check.checkUint64(length, 'length')
-    check.checkSize(pageSize, 'pageSize')
-    const none = (result: number): BitmapAnswer => ({ result, bitmap: new BigUint64Array(0) })
-    return this.#ask('dmaLoggingReport', [iova, length, pageSize], none, ({ answer, payload }) => ({
+    check.checkLogReport(iova, length, pageSize)
+    const args = [iova, length, pageSize]
+    return this.#ask('dmaLoggingReport', args, refusals.dmaLoggingReport, ({ answer, payload }) => ({
       ...(answer as { result: number }),
       bitmap: wordsOf(payload),
     }))
@@ -146,8 +137,8 @@ class RemoteDevice implements DeviceCalls {
 
   async #close(): Promise<void> {
     for (const session of this.#sessions) session.endWithDevice()
-    await this.#client.request('close', [])
-    this.#client.end()
+    // A kernel that has crashed closes nothing, but the connection goes.
+    await this.#client.request('close', []).finally(() => this.#client.end())
   }
 
   #arcs(answer: unknown): ArcsAnswer {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Answer, PrecopyInfoAnswer, ReadAnswer, SessionCalls } from '../backend/seam.ts'
 import { errno } from '../kernel/errno.ts'
-import { checkBytes, checkMilliseconds, checkSize } from './arguments.ts'
-import { copyOf, pieceBytes } from './wire.ts'
+import { checkBytes, checkRead } from './arguments.ts'
+import { refusals } from './refusals.ts'
+import { copyOf, frameBytes } from './wire.ts'
 import type { Answered, WireClient } from './wire_client.ts'
 
 /** One data_fd of a device in another process. */
@@ -19,8 +20,7 @@ export class RemoteSession implements SessionCalls {
   }
 
   read(maxBytes: number, waitMs: number): Promise<ReadAnswer> {
-    checkSize(maxBytes, 'maxBytes', 1)
-    checkMilliseconds(waitMs, 'waitMs')
+    checkRead(maxBytes, waitMs)
     return this.#read(maxBytes, waitMs)
   }
 
@@ -30,11 +30,9 @@ export class RemoteSession implements SessionCalls {
   }
 
   async precopyInfo(): Promise<PrecopyInfoAnswer> {
-    const none = { initialBytes: 0, dirtyBytes: 0, flags: 0 }
-    if (this.#isClosing) return { result: -errno.ENODEV, ...none }
-    const answered = await this.#ask('precopyInfo', [])
+    const answered = this.#isClosing ? undefined : await this.#ask('precopyInfo', [])
     return answered === undefined
-      ? { result: -errno.ENODEV, ...none }
+      ? refusals.precopyInfo(-errno.ENODEV)
       : (answered.answer as PrecopyInfoAnswer)
   }
 
@@ -50,10 +48,9 @@ export class RemoteSession implements SessionCalls {
   }
 
   async #read(maxBytes: number, waitMs: number): Promise<ReadAnswer> {
-    const none = (result: number): ReadAnswer => ({ result, data: new Uint8Array(0), arc: 0 })
-    if (this.#isClosing) return none(-errno.EBADF)
+    if (this.#isClosing) return refusals.read(-errno.EBADF, 0)
     const answered = await this.#ask('read', [maxBytes, waitMs])
-    if (answered === undefined) return none(-errno.ENODEV)
+    if (answered === undefined) return refusals.read(-errno.ENODEV, 0)
     return { ...(answered.answer as { result: number; arc: number }), data: answered.payload }
   }
 
@@ -61,8 +58,8 @@ export class RemoteSession implements SessionCalls {
   async #write(data: Uint8Array): Promise<Answer> {
     if (this.#isClosing) return -errno.EBADF
     const pieces: Promise<Answered>[] = []
-    for (let at = 0; at === 0 || at < data.length; at += pieceBytes) {
-      pieces.push(this.#ask('write', [], copyOf(data.subarray(at, at + pieceBytes))))
+    for (let at = 0; at === 0 || at < data.length; at += frameBytes) {
+      pieces.push(this.#ask('write', [], copyOf(data.subarray(at, at + frameBytes))))
     }
     const answers = (await Promise.all(pieces)).map(answered => (answered?.answer ?? -errno.ENODEV) as number)
     return answers.find(answer => answer < 0) ?? answers.reduce((sum, answer) => sum + answer, 0)

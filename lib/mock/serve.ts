@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { createServer, type Server } from 'node:net'
 import type { DeviceBackend } from '../backend/seam.ts'
 import { realClock } from './clock.ts'
+import { checkObject, checkPath } from './control_arguments.ts'
 import { MockDevice } from './device.ts'
 import { ServedConnection, type ConnectionHost } from './served_connection.ts'
 import { inodeOf, listenAt } from './socket_path.ts'
@@ -29,38 +30,73 @@ export interface MockServer {
  * workload, its run log and its history, and is driven from another one. Each connection is an open fd: when its process
  * is killed, the call that it is in comes to its end first, and then the fd is closed.
  *
- * @throws TypeError for a mock on a virtual clock: time cannot be shared with another process.
+ * @throws TypeError for a mock on a virtual clock, as time cannot be shared with another process, and for one that is
+ * served already and dies with something else.
  */
 export async function serveMock(mock: MockDevice, path: string, options: ServeOptions): Promise<MockServer> {
   checkServable(mock, options)
-  const host = hostOf(mock, options)
+  checkPath(path)
+  const { dies } = options
+  const hosting = take(mock, dies)
   const connections = new Set<ServedConnection>()
   const server = createServer(socket => {
-    const connection = new ServedConnection(socket, host)
+    const connection = new ServedConnection(socket, hosting.host)
     connections.add(connection)
     socket.once('close', () => connections.delete(connection))
   })
-  await listenAt(server, path)
+  try {
+    await listenAt(server, path)
+  } catch (error) {
+    leave(mock, hosting)
+    throw error
+  }
   const inode = await inodeOf(path)
   let closed: Promise<void> | undefined
-  const close = (): Promise<void> => (closed ??= end(server, connections, path, inode))
+  const close = (): Promise<void> =>
+    (closed ??= end(server, connections, path, inode).finally(() => leave(mock, hosting)))
   return { path, close, [Symbol.asyncDispose]: close }
 }
 
-function checkServable(mock: unknown, { dies }: ServeOptions): asserts mock is MockDevice {
+function checkServable(mock: unknown, given: unknown): asserts mock is MockDevice {
   if (!(mock instanceof MockDevice)) throw new TypeError('serveMock() takes a MockDevice')
+  checkObject(given, 'the options of serveMock()')
   const { name, options } = mock
   if (options.clock !== realClock)
     throw new TypeError(`'${name}' has a virtual clock, and time cannot be shared with another process`)
-  const given: string = dies
-  if (given !== 'with-client' && given !== 'with-host')
-    throw new TypeError(`dies is 'with-client' or 'with-host', not '${given}'`)
-  if (given === 'with-client' && options.origin === 'lent')
+  const { dies } = given as { readonly dies?: unknown }
+  if (dies !== 'with-client' && dies !== 'with-host')
+    throw new TypeError(`dies is 'with-client' or 'with-host', not '${String(dies)}'`)
+  if (dies === 'with-client' && options.origin === 'lent')
     throw new TypeError(`'${name}' is of origin 'lent': it cannot die with a client`)
 }
 
+/** What all sockets have in common at which one mock is served. */
+interface Hosting {
+  readonly dies: ServeOptions['dies']
+  readonly host: ConnectionHost
+  sockets: number
+}
+
+const hostings = new WeakMap<MockDevice, Hosting>()
+
+/** @throws TypeError for a mock that is served already, and dies with something else there. */
+function take(mock: MockDevice, dies: ServeOptions['dies']): Hosting {
+  const hosting = hostings.get(mock) ?? { dies, host: hostOf(mock, dies), sockets: 0 }
+  if (hosting.dies !== dies)
+    throw new TypeError(
+      `'${mock.name}' is served already, and dies ${hosting.dies}: it cannot die ${dies} too`,
+    )
+  hosting.sockets++
+  hostings.set(mock, hosting)
+  return hosting
+}
+
+function leave(mock: MockDevice, hosting: Hosting): void {
+  if (--hosting.sockets === 0) hostings.delete(mock)
+}
+
 /** By its path one client has it at a time; as an fd that was passed on, any number of them. */
-function hostOf(mock: MockDevice, { dies }: ServeOptions): ConnectionHost {
+function hostOf(mock: MockDevice, dies: ServeOptions['dies']): ConnectionHost {
   if (dies === 'with-host') {
     // Whoever lends it has it open already.
     mock

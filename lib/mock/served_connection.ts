@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net'
 import type { DeviceBackend } from '../backend/seam.ts'
 import { errno } from '../kernel/errno.ts'
+import { MockDeviceCalls } from './calls.ts'
 import { realClock, type CancelWait } from './clock.ts'
 import type { MockDevice } from './device.ts'
 import { encodeFrame, FrameReader, type Frame } from './frame.ts'
@@ -64,8 +65,10 @@ export class ServedConnection {
 
   async #end(): Promise<void> {
     this.#forgetGreeting()
+    const calls = this.#backend?.calls
+    if (calls instanceof MockDeviceCalls) calls.abandon()
     // A kernel that has crashed closes nothing.
-    await this.#backend?.calls.close().catch(() => undefined)
+    await calls?.close().catch(() => undefined)
     this.#release()
   }
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Answer, PrecopyInfoAnswer, ReadAnswer, SessionCalls } from '../backend/seam.ts'
 import { errno } from '../kernel/errno.ts'
-import { checkBytes, checkMilliseconds, checkSize } from './arguments.ts'
+import { checkBytes, checkRead } from './arguments.ts'
 import type { Boundary } from './boundary.ts'
 import type { Core } from './core.ts'
 import { alwaysReady, POLLIN, type Session } from './drivers/driver.ts'
 import { Lane } from './lane.ts'
+import { refusals } from './refusals.ts'
 import { until, untilTimeout } from './wait.ts'
 
 /** The usual transfer, and the largest, as in native/core/buffer.h. */
@@ -41,9 +42,8 @@ export class MockSessionCalls implements SessionCalls {
   }
 
   read(maxBytes: number, waitMs: number): Promise<ReadAnswer> {
-    checkSize(maxBytes, 'maxBytes', 1)
-    checkMilliseconds(waitMs, 'waitMs')
-    const refused = (result: number): ReadAnswer => readAnswer(result, 0)
+    checkRead(maxBytes, waitMs)
+    const refused = (result: number): ReadAnswer => refusals.read(result, 0)
     return this.#host.boundary.call(
       'read',
       [maxBytes, waitMs],
@@ -69,12 +69,7 @@ export class MockSessionCalls implements SessionCalls {
   }
 
   precopyInfo(): Promise<PrecopyInfoAnswer> {
-    const refused = (result: number): PrecopyInfoAnswer => ({
-      result,
-      initialBytes: 0,
-      dirtyBytes: 0,
-      flags: 0,
-    })
+    const refused = refusals.precopyInfo
     const { boundary, lane, core } = this.#host
     const ask = async (): Promise<PrecopyInfoAnswer> =>
       this.#isClosing ? refused(-errno.ENODEV) : await core.precopyInfo(this.#session)
@@ -170,7 +165,5 @@ export class MockSessionCalls implements SessionCalls {
 }
 
 function readAnswer(bytes: Uint8Array | number, arc: number): ReadAnswer {
-  return typeof bytes === 'number'
-    ? { result: bytes, data: new Uint8Array(0), arc }
-    : { result: bytes.length, data: bytes, arc }
+  return typeof bytes === 'number' ? refusals.read(bytes, arc) : { result: bytes.length, data: bytes, arc }
 }

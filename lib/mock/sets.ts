@@ -11,6 +11,7 @@ export class Sets {
   readonly #sessions = new Set<MockSessionCalls>()
   #count = 0
   #isClosing = false
+  #isAbandoned = false
 
   constructor(host: SessionHost) {
     this.#host = host
@@ -30,6 +31,10 @@ export class Sets {
     let session: MockSessionCalls | undefined
     let done = 0
     for (; result === 0 && done < states.length; done++) {
+      if (this.#isAbandoned) {
+        result = -errno.ECANCELED
+        break
+      }
       const made = await this.#host.core.setState(states[done] ?? 0)
       times.push(clock.now())
       if (typeof made === 'number' && made < 0) {
@@ -43,6 +48,11 @@ export class Sets {
     }
     const all = { result, done, times: Float64Array.from(times), arc: this.#count }
     return session === undefined ? all : { ...all, session }
+  }
+
+  /** Whoever made them was killed: a list goes no further than to the end of the SET that is in the kernel. */
+  abandon(): void {
+    this.#isAbandoned = true
   }
 
   /** The device closes: its sessions end with it. Resolves when nothing of them runs any more. */

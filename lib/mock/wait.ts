@@ -35,10 +35,11 @@ export async function untilTimeout<T>(
   ms: number,
 ): Promise<T | undefined> {
   let over = false
-  const cancel = clock.after(ms, () => {
+  const expire = (): void => {
     over = true
     queue.wake()
-  })
+  }
+  const cancel = ms === Infinity ? () => undefined : clock.after(ms, expire)
   try {
     const answer = await until(queue, () => ready() ?? (over ? nothing : undefined))
     return answer === nothing ? undefined : answer

@@ -53,8 +53,8 @@ export type Reply =
 /** How long whoever connects, and whoever is connected to, waits for the first frame, in milliseconds. */
 export const greetingTimeout = 5000
 
-/** Bytes of a write that go in one frame. */
-export const pieceBytes: number = 16 * 1024 * 1024
+/** Bytes of a write that go in one frame, at most. */
+export const frameBytes: number = 16 * 1024 * 1024
 
 type Fields = Readonly<Record<string, unknown>>
 

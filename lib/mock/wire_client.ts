@@ -30,6 +30,8 @@ export class WireClient {
     socket.on('data', piece => this.#take(piece))
     socket.on('error', () => undefined)
     socket.on('close', () => this.#lose())
+    // What is open keeps no process alive, as with a device of this one; a call does, until it is answered.
+    socket.unref()
   }
 
   /**
@@ -61,6 +63,7 @@ export class WireClient {
     const id = this.#next++
     return await new Promise<Answered>((resolve, reject) => {
       this.#pending.set(id, { resolve, reject })
+      this.#socket.ref()
       send(this.#socket, { id, call, args, session }, payload)
     })
   }
@@ -82,6 +85,7 @@ export class WireClient {
     const { id, answer, oops, error } = header
     const pending = this.#pending.get(Number(id))
     this.#pending.delete(Number(id))
+    if (this.#pending.size === 0) this.#socket.unref()
     if (typeof oops === 'string') pending?.reject(new MockOops(this.#name, oops))
     else if (Array.isArray(error)) pending?.reject(errorOf(error.map(String)))
     else pending?.resolve({ answer, payload })

@@ -42,9 +42,8 @@ export interface Driver {
   opened?(): void
   /** Kills the session: after a reset, at the last close. Resolves when nothing of it runs any more. */
   endSessions(): Promise<void>
-  /** The PF takes the function away and gives it back; absent where that is not simulated. */
-  detach?(): Promise<void>
-  attach?(): void
+  /** Absent where that it goes is not simulated. */
+  readonly pf?: Pf
   /** The session, until it has ended. */
   readonly session: Session | undefined
   /** The state survives the last close, though its session does not (mtty). */
@@ -53,6 +52,12 @@ export interface Driver {
   readonly log?: DmaLog
   /** The device's regions; those of a PCI function with config space alone unless the driver has its own. */
   readonly regions?: Regions
+}
+
+/** The PF takes the function away from the driver, and gives it back. */
+export interface Pf {
+  readonly detach: () => Promise<void>
+  readonly attach: () => void
 }
 
 /** What poll(2) says of an fd without a poll handler: always ready. Bits as in poll.h. */

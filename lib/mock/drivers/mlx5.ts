@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { errno } from '../../kernel/errno.ts'
 import type { StateName } from '../../kernel/state.ts'
-import type { Driver, Kernel, MakeDriver, Session } from './driver.ts'
+import type { Driver, Kernel, MakeDriver, Pf, Session } from './driver.ts'
 import { Mlx5Resuming } from './mlx5_resuming.ts'
 import { Mlx5Saving } from './mlx5_saving.ts'
 import { Mlx5Tracker } from './mlx5_tracker.ts'
@@ -12,6 +12,11 @@ import { Mlx5Tracker } from './mlx5_tracker.ts'
  */
 class Mlx5 implements Driver {
   readonly log: Mlx5Tracker
+  /** The PF disables the VF: sessions and log end, and every command answers ENOTCONN. */
+  readonly pf: Pf = {
+    detach: () => this.#detach(),
+    attach: () => (this.#detached = false),
+  }
   readonly #kernel: Kernel
   #saving: Mlx5Saving | undefined
   #resuming: Mlx5Resuming | undefined
@@ -83,17 +88,12 @@ class Mlx5 implements Driver {
     await this.#endSessions()
   }
 
-  /** The PF disables the VF: sessions and log end, and every command answers ENOTCONN. */
-  async detach(): Promise<void> {
+  async #detach(): Promise<void> {
     await this.#kernel.mutex.run(async () => {
       await this.#endSessions()
       this.log.close()
       this.#detached = true
     })
-  }
-
-  attach(): void {
-    this.#detached = false
   }
 
   async #endSessions(): Promise<string | undefined> {

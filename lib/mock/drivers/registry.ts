@@ -10,7 +10,7 @@ import { makeVirtio } from './virtio.ts'
 import { makeXe } from './xe.ts'
 
 /** The driver of each flavour. */
-export const drivers: Readonly<Partial<Record<FlavourName, MakeDriver>>> = {
+export const drivers: Readonly<Record<FlavourName, MakeDriver>> = {
   mlx5: makeMlx5,
   virtio: makeVirtio,
   hisi_acc: makeHisiAcc,

@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { stateNumber, type StateName } from '#lib/kernel/state.js'
 import {
   serveMock,
   type MockDevice,
@@ -37,9 +38,9 @@ export class Processes {
     return child
   }
 
-  /** A process that opens the mock at `path` and sets a state. */
-  client(path: string, state: number): ChildProcess {
-    return this.#fork('client_process', [path, String(state)])
+  /** A process that opens the mock at `path` and sets states, one after another in one call. */
+  client(path: string, ...states: StateName[]): ChildProcess {
+    return this.#fork('client_process', [path, ...states.map(state => String(stateNumber(state)))])
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
