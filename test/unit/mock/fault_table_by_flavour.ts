@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { StateName } from 'vfio-migrate'
+import type { Fault, FaultPoint, FlavourName } from 'vfio-migrate/mock'
+import type { Left, Row } from './fault_table.js'
+
+/*
+ * What becomes of a migration when one thing goes wrong, in the flavours beside mlx5. Written from the drivers' sources, by
+ * hand.
+ *
+ * The order of a migration: the destination is stopped and led to RESUMING; the source gives what it has in PRE_COPY, if it
+ * has that, is asked once, and is led to STOP_COPY; the destination leaves RESUMING, and runs; the source stops.
+ */
+
+const asBefore: Left = ['RUNNING', 'none']
+/** Only a reset leaves it without running what is there. */
+const halfLoaded: Left = ['RESUMING', 'reset']
+const stopped: Left = ['STOP', 'none']
+/** It has given its state away, and must not run: the other one may. */
+const given: Left = ['STOP_COPY', 'none']
+/** An arc failed that ends the saving group: what it has done nobody knows. */
+const stuckIn = (state: StateName): Left => [state, 'reset']
+
+/** The source fails; the destination has nothing whole. */
+const source = (fault: Fault, code: string, left: Left = asBefore): Row => ({
+  at: 'source',
+  fault,
+  code,
+  source: left,
+  destination: halfLoaded,
+})
+/** The destination fails; unless it may have run the source runs again. */
+const destination = (fault: Fault, code: string, left: Left, other: Left = asBefore): Row => ({
+  at: 'destination',
+  fault,
+  code,
+  source: other,
+  destination: left,
+})
+/** What the source gives out is not what it was: the destination refuses it. */
+const spoilt = (fault: Fault, code: string): Row => source(fault, code)
+const moved = (at: Row['at'], fault: Fault, left: Left = stopped): Row => ({
+  at,
+  fault,
+  code: 'moved',
+  source: left,
+  destination: asBefore,
+})
+const arc = (on: FaultPoint): Fault => ({ on, errno: 'EBUSY' })
+
+/** What is no driver's own: the fd, the memory of who calls, and the arcs at which all are alike. */
+const ofAll: readonly Row[] = [
+  source({ on: 'PREPARE_SESSION', errno: 'EMFILE' }, 'EMFILE'),
+  destination({ on: 'PREPARE_SESSION', errno: 'EMFILE' }, 'EMFILE', asBefore),
+  source({ on: 'INSTALL_FD', errno: 'EMFILE' }, 'EMFILE'),
+  destination({ on: 'INSTALL_FD', errno: 'EMFILE' }, 'EMFILE', halfLoaded),
+  source({ on: 'READ', errno: 'EFAULT' }, 'EFAULT'),
+  destination({ on: 'WRITE', errno: 'EFAULT' }, 'EFAULT', halfLoaded),
+  destination(arc('STOP->RESUMING'), 'EBUSY', asBefore),
+  destination(arc('RESUMING->STOP'), 'EBUSY', halfLoaded),
+  // The destination runs by then: it has happened.
+  moved('source', arc('STOP_COPY->STOP'), stuckIn('STOP_COPY')),
+  destination({ on: 'SUSPEND_INITIATOR', status: 4 }, 'EIO', asBefore),
+]
+
+const withoutMemory: readonly Row[] = [
+  source({ on: 'ALLOC_OPEN', errno: 'ENOMEM' }, 'ENOMEM'),
+  destination({ on: 'ALLOC_OPEN', errno: 'ENOMEM' }, 'ENOMEM', asBefore),
+]
+
+const withP2p: readonly Row[] = [
+  destination(arc('RUNNING->RUNNING_P2P'), 'EBUSY', asBefore),
+  destination(arc('RUNNING_P2P->STOP'), 'EBUSY', asBefore),
+  // Nothing has left STOP: the source may run. Something has: it may not.
+  destination(arc('STOP->RUNNING_P2P'), 'EBUSY', stopped),
+  destination(arc('RUNNING_P2P->RUNNING'), 'EBUSY', ['RUNNING_P2P', 'none'], given),
+]
+
+const withPreCopy: readonly Row[] = [
+  source(arc('RUNNING->PRE_COPY'), 'EBUSY'),
+  source({ on: 'PRECOPY_INFO', errno: 'EFAULT' }, 'EFAULT'),
+]
+
+const withBoth: readonly Row[] = [
+  ...withP2p,
+  ...withPreCopy,
+  source(arc('PRE_COPY->PRE_COPY_P2P'), 'EBUSY'),
+  source(arc('PRE_COPY_P2P->STOP_COPY'), 'EBUSY', stuckIn('PRE_COPY_P2P')),
+  source({ on: 'SUSPEND_INITIATOR', status: 4 }, 'EIO'),
+]
+
+const withoutPreCopy: readonly Row[] = [
+  ...withP2p,
+  source(arc('RUNNING->RUNNING_P2P'), 'EBUSY'),
+  source(arc('RUNNING_P2P->STOP'), 'EBUSY'),
+  source(arc('STOP->STOP_COPY'), 'EBUSY'),
+  source({ on: 'SUSPEND_INITIATOR', status: 4 }, 'EIO'),
+  source({ on: 'SUSPEND_RESPONDER', status: 6 }, 'EBUSY'),
+  destination({ on: 'SUSPEND_RESPONDER', status: 6 }, 'EBUSY', asBefore),
+]
+
+/** The device does not go on in the last arc, which is behind STOP. */
+const doesNotRun = (on: FaultPoint): Row =>
+  destination({ on, status: 4 }, 'EIO', ['RUNNING_P2P', 'none'], given)
+
+/** By flavour, of 32 KiB where its size can be chosen. */
+export const migrationsOf: Readonly<Record<Exclude<FlavourName, 'mlx5'>, readonly Row[]>> = {
+  // Each SAVE is made within its call: in the SET of PRE_COPY, in the question, in the SET of STOP_COPY.
+  virtio: [
+    ...ofAll,
+    ...withoutMemory,
+    ...withBoth,
+    source({ on: 'SUSPEND_RESPONDER', status: 6 }, 'EBUSY'),
+    destination({ on: 'SUSPEND_RESPONDER', status: 6 }, 'EBUSY', asBefore),
+    source({ on: 'QUERY', status: 8 }, 'ENOMEM'),
+    source({ on: 'QUERY', nth: 2, status: 8 }, 'ENOMEM'),
+    source({ on: 'QUERY', nth: 3, status: 8 }, 'ENOMEM', stuckIn('PRE_COPY_P2P')),
+    source({ on: 'SAVE', status: 4 }, 'EIO'),
+    source({ on: 'SAVE', nth: 2, status: 4 }, 'EIO'),
+    source({ on: 'SAVE', nth: 3, status: 9 }, 'EINVAL', stuckIn('PRE_COPY_P2P')),
+    destination({ on: 'LOAD', status: 3 }, 'EINVAL', halfLoaded),
+    destination({ on: 'LOAD', nth: 3, errno: 'ETIMEDOUT' }, 'ETIMEDOUT', halfLoaded),
+    destination({ on: 'ALLOC_RECORD', errno: 'ENOMEM' }, 'ENOMEM', halfLoaded),
+    doesNotRun('RESUME_RESPONDER'),
+    doesNotRun('RESUME_INITIATOR'),
+    spoilt({ on: 'STREAM', flip: 4242 }, 'EINVAL'),
+    // RESUMING -> STOP and STOP -> RUNNING_P2P look at nothing: only the device notices, when it is to run.
+    {
+      at: 'source',
+      fault: { on: 'STREAM', cut: 16 + 80 + 32_768 },
+      code: 'EIO',
+      source: given,
+      destination: ['RUNNING_P2P', 'none'],
+    },
+  ],
+
+  // It has no P2P: what stops it is what saves it.
+  hisi_acc: [
+    ...ofAll,
+    ...withoutMemory,
+    ...withPreCopy,
+    source(arc('PRE_COPY->STOP_COPY'), 'EBUSY', stuckIn('PRE_COPY')),
+    destination(arc('RUNNING->STOP'), 'EBUSY', asBefore),
+    destination(arc('STOP->RUNNING'), 'EBUSY', stopped),
+    source({ on: 'SUSPEND_INITIATOR', status: 4 }, 'EIO', stuckIn('PRE_COPY')),
+    source({ on: 'SUSPEND_RESPONDER', status: 6 }, 'EBUSY', stuckIn('PRE_COPY')),
+    destination({ on: 'SUSPEND_RESPONDER', status: 6 }, 'EBUSY', asBefore),
+    source({ on: 'SAVE', status: 4 }, 'EIO', stuckIn('PRE_COPY')),
+    destination({ on: 'LOAD', status: 8 }, 'ENOMEM', halfLoaded),
+    destination({ on: 'RESUME_RESPONDER', status: 4 }, 'EIO', stopped),
+    destination({ on: 'RESUME_INITIATOR', status: 4 }, 'EIO', stopped),
+    spoilt({ on: 'STREAM', flip: 0 }, 'EFAULT'),
+    spoilt({ on: 'STREAM', cut: 100 }, 'EINVAL'),
+    // Match data alone are a stream.
+    moved('source', { on: 'STREAM', cut: 40 }),
+  ],
+
+  qat: [
+    ...ofAll,
+    ...withoutMemory,
+    ...withBoth,
+    source({ on: 'SUSPEND_RESPONDER', status: 6 }, 'EBUSY'),
+    destination({ on: 'SUSPEND_RESPONDER', status: 6 }, 'EBUSY', asBefore),
+    source({ on: 'SAVE', status: 4 }, 'EIO', stuckIn('PRE_COPY_P2P')),
+    destination({ on: 'LOAD', status: 8 }, 'ENOMEM', halfLoaded),
+    // The driver does not look at what the device answers there.
+    moved('destination', { on: 'RESUME_RESPONDER', status: 4 }),
+    moved('destination', { on: 'RESUME_INITIATOR', status: 4 }),
+    spoilt({ on: 'STREAM', flip: 0 }, 'EINVAL'),
+    spoilt({ on: 'STREAM', cut: 100 }, 'EINVAL'),
+  ],
+
+  pds: [
+    ...ofAll,
+    ...withoutPreCopy,
+    // The driver's own word for it.
+    source({ on: 'ALLOC_OPEN', errno: 'ENOMEM' }, 'ENOENT'),
+    destination({ on: 'ALLOC_OPEN', errno: 'ENOMEM' }, 'ENOENT', asBefore),
+    source({ on: 'QUERY', status: 8 }, 'ENOMEM'),
+    source({ on: 'SAVE', status: 4 }, 'EIO'),
+    destination({ on: 'LOAD', status: 8 }, 'ENOMEM', halfLoaded),
+    // It has both halves: the responder's is the first arc out of STOP.
+    destination({ on: 'RESUME_RESPONDER', status: 4 }, 'EIO', stopped),
+    doesNotRun('RESUME_INITIATOR'),
+    source({ on: 'ADAPTER_RECOVERY' }, 'EIO', stuckIn('ERROR')),
+    destination({ on: 'ADAPTER_RECOVERY' }, 'EIO', stuckIn('ERROR')),
+    spoilt({ on: 'STREAM', flip: 4242 }, 'EINVAL'),
+    spoilt({ on: 'STREAM', cut: 100 }, 'EINVAL'),
+  ],
+
+  xe: [
+    ...ofAll,
+    ...withoutMemory,
+    ...withoutPreCopy,
+    // The SAVE runs beside the SET, a read tells of it, and STOP_COPY is not left without it.
+    source({ on: 'SAVE', status: 8 }, 'EIO', stuckIn('STOP_COPY')),
+    // So does the LOAD beside the write; whatever it answers is EIO.
+    destination({ on: 'LOAD', status: 8 }, 'EIO', halfLoaded),
+    doesNotRun('RESUME_RESPONDER'),
+    doesNotRun('RESUME_INITIATOR'),
+    // The version of the first packet; a page.
+    spoilt({ on: 'STREAM', flip: 0 }, 'EINVAL'),
+    spoilt({ on: 'STREAM', flip: 4242 }, 'EIO'),
+    spoilt({ on: 'STREAM', cut: 400 }, 'ETIMEDOUT'),
+  ],
+
+  mtty: [
+    ...ofAll,
+    ...withoutMemory,
+    ...withBoth,
+    doesNotRun('RESUME_INITIATOR'),
+    spoilt({ on: 'STREAM', flip: 0 }, 'EFAULT'),
+    spoilt({ on: 'STREAM', cut: 50 }, 'EINVAL'),
+  ],
+}
