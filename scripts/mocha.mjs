@@ -14,6 +14,7 @@ const MOCHA = join(ROOT, 'node_modules/mocha/bin/mocha.js')
 /** Options that may well leave no test. */
 const FILTER = /^(-[fg]|--f?grep)/
 const REPORTER = fileURLToPath(new URL('mocha-reporter.mjs', import.meta.url))
+const REJECTIONS = new URL('mocha-rejections.mjs', import.meta.url).href
 
 /**
  * @param {string} suite its name in the results
@@ -25,7 +26,7 @@ export async function runMocha(suite, args, env = {}) {
   const directory = temporaryDirectory('mocha')
   const counts = join(directory, 'counts.json')
   try {
-    const command = [MOCHA, '--reporter', REPORTER, ...args]
+    const command = ['--import', REJECTIONS, MOCHA, '--reporter', REPORTER, ...args]
     const mocha = spawn(process.execPath, command, {
       cwd: ROOT,
       stdio: 'inherit',

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs in the guest: all tests in one Mocha and one process, because starting Node takes seconds there.
+import '../mocha-rejections.mjs'
 import Mocha from 'mocha'
 import CountingReporter from '../mocha-reporter.mjs'
 

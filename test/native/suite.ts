@@ -3,7 +3,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const sources = join(root, 'test/native/fake-kernel')
@@ -123,6 +123,7 @@ export async function runPreloaded(options: RunOptions = {}): Promise<Run> {
     ...prefix,
     process.execPath,
     '--expose-gc',
+    ...['--import', pathToFileURL(join(root, 'scripts/mocha-rejections.mjs')).href],
     mocha,
     ...mochaOptions,
     ...files,
