@@ -46,12 +46,23 @@ export class RecordQueue {
     this.#queue = []
   }
 
+  /** Whoever comes to read finds nothing of what is left out of the stream: it counts as read. */
+  skipLeftOut(): void {
+    if (this.#position < this.#cut) return
+    for (let [first] = this.#queue; first; [first] = this.#queue) this.#take(first, first.length)
+  }
+
   /** Up to `maxBytes`, over the ends of records, in memory of the caller's own. */
   read(maxBytes: number): Uint8Array {
     const from = this.#position
-    const into = Buffer.allocUnsafeSlow(Math.min(maxBytes, this.#end - from))
+    const length = Math.min(maxBytes, this.#end - from, this.#cut - from)
+    const into = Buffer.allocUnsafeSlow(Math.max(0, length))
     for (let at = 0; at < into.length;) at += this.#readFirst(into.subarray(at))
     return this.#spoil(into, from)
+  }
+
+  get #cut(): number {
+    return this.#fault?.cut ?? Infinity
   }
 
   #readFirst(into: Uint8Array): number {
@@ -59,22 +70,26 @@ export class RecordQueue {
     if (first === undefined) throw new Error('the queue has fewer bytes than it counts')
     const count = Math.min(first.length - this.#inFirst, into.length)
     first.copy(this.#inFirst, into.subarray(0, count))
-    this.#inFirst += count
-    this.#position += count
-    if (this.#inFirst === first.length) {
-      this.#queue.shift()
-      this.#inFirst = 0
-      first.done?.()
-    }
+    this.#take(first, count)
     return count
   }
 
+  #take(first: Queued, most: number): void {
+    const count = Math.min(first.length - this.#inFirst, most)
+    this.#inFirst += count
+    this.#position += count
+    if (this.#inFirst < first.length) return
+    this.#queue.shift()
+    this.#inFirst = 0
+    first.done?.()
+  }
+
   #spoil(bytes: Uint8Array, from: number): Uint8Array {
-    const { flip, cut } = this.#fault ?? {}
+    const { flip } = this.#fault ?? {}
     if (flip !== undefined && flip >= from && flip < from + bytes.length) {
       bytes[flip - from] = (bytes[flip - from] ?? 0) ^ 0xff
     }
-    return cut === undefined ? bytes : bytes.subarray(0, Math.max(0, cut - from))
+    return bytes
   }
 }
 

@@ -121,12 +121,12 @@ export class Mlx5Saving implements Session {
     const empty = { PRE_COPY: -errno.ENOMSG, PRE_COPY_ERROR: -errno.ENOMSG, COMPLETE: 0 } as const
     const idle = this.#state in empty ? empty[this.#state as keyof typeof empty] : -errno.EAGAIN
     if (this.#state === 'ERROR') return Promise.resolve(-errno.ENODEV)
+    this.#queue.skipLeftOut()
     if (this.#queue.isEmpty) return Promise.resolve(idle)
     const bytes = this.#queue.read(maxBytes)
     const fault = this.#kernel.faults.take('READ')
     if (fault?.errno !== undefined) return Promise.resolve(-errno[fault.errno])
-    // All of it was left out of the stream: there is nothing, as far as anybody sees.
-    return bytes.length > 0 ? Promise.resolve(bytes) : this.read(maxBytes)
+    return Promise.resolve(bytes.length > 0 ? bytes : 0)
   }
 
   /** Opened for reading only. */

@@ -31,6 +31,7 @@ export class SavingBuffer implements Session {
 
   read(maxBytes: number): Promise<Uint8Array | number> {
     if (this.#dead) return Promise.resolve(-errno.ENODEV)
+    this.#queue.skipLeftOut()
     if (this.#queue.isEmpty || maxBytes === 0) return Promise.resolve(0)
     const fault = this.#kernel.faults.take('READ')
     if (fault?.errno !== undefined) return Promise.resolve(-errno[fault.errno])

@@ -55,11 +55,12 @@ export class VirtioSaving implements Session {
 
   read(maxBytes: number): Promise<Uint8Array | number> {
     if (this.#state === 'ERROR') return Promise.resolve(-errno.ENODEV)
+    this.#queue.skipLeftOut()
     if (this.#queue.isEmpty) return Promise.resolve(this.#state === 'PRE_COPY' ? -errno.ENOMSG : 0)
     const bytes = this.#queue.read(maxBytes)
     const fault = this.#kernel.faults.take('READ')
     if (fault?.errno !== undefined) return Promise.resolve(-errno[fault.errno])
-    return bytes.length > 0 ? Promise.resolve(bytes) : this.read(maxBytes)
+    return Promise.resolve(bytes.length > 0 ? bytes : 0)
   }
 
   /** Opened for reading only. */

@@ -71,6 +71,7 @@ export class XeSaving implements Session {
     const unread = (): number => this.#queue.end - this.#queue.position
     await until(this.changed, () => unread() >= maxBytes || this.#saved !== undefined || undefined)
     if (unread() < maxBytes && this.#saved !== 0) return -errno.EIO
+    this.#queue.skipLeftOut()
     if (this.#queue.isEmpty) return 0
     const fault = this.#kernel.faults.take('READ')
     if (fault?.errno !== undefined) return -errno[fault.errno]
