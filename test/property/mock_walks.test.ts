@@ -12,6 +12,8 @@ const [EBADF, ENODEV, EINVAL, ENOTTY, ENOMSG] = [9, 19, 22, 25, 42]
 interface Manners {
   readonly flavour: 'mlx5' | 'virtio' | 'mtty' | 'hisi_acc' | 'qat' | 'pds' | 'xe'
   readonly states: readonly number[]
+  /** Where it can be chosen: so little that a few reads come to the end. */
+  readonly size?: '8KiB'
   /** What a read in PRE_COPY answers when there is nothing now; left out by those that have no PRE_COPY. */
   readonly idle?: number
   /** RESUMING -> STOP answers -EINVAL when nothing was loaded, and stays. Undefined: RESUMING is left out of the walk. */
@@ -24,8 +26,8 @@ interface Manners {
 
 const all = [STOP, RUNNING, STOP_COPY, RESUMING, RUNNING_P2P, PRE_COPY, PRE_COPY_P2P]
 const drivers: readonly Manners[] = [
-  { flavour: 'mlx5', states: all, idle: -ENOMSG, holdsEmptyLoad: false },
-  { flavour: 'virtio', states: all, idle: -ENOMSG, holdsEmptyLoad: false },
+  { flavour: 'mlx5', states: all, size: '8KiB', idle: -ENOMSG, holdsEmptyLoad: false },
+  { flavour: 'virtio', states: all, size: '8KiB', idle: -ENOMSG, holdsEmptyLoad: false },
   { flavour: 'mtty', states: all, idle: 0, holdsEmptyLoad: true },
   // What an earlier session left in qat's block can be loaded again: an empty load is refused or not.
   { flavour: 'qat', states: all, idle: 0 },
@@ -35,10 +37,11 @@ const drivers: readonly Manners[] = [
     idle: 0,
     holdsEmptyLoad: true,
   },
-  { flavour: 'pds', states: [STOP, RUNNING, STOP_COPY, RUNNING_P2P] },
+  { flavour: 'pds', states: [STOP, RUNNING, STOP_COPY, RUNNING_P2P], size: '8KiB' },
   {
     flavour: 'xe',
     states: [STOP, RUNNING, STOP_COPY, RUNNING_P2P],
+    size: '8KiB',
     resentsRefusals: true,
     savesFirst: true,
   },
@@ -208,10 +211,10 @@ describe('a random walk of SET, read, precopyInfo and reset', function () {
         fc.asyncProperty(walk, fc.boolean(), async (ops, slow) => {
           const clock = new VirtualClock()
           const SAVE = manners.savesFirst ? 0 : 3
-          const { flavour } = manners
+          const { flavour, size } = manners
           const times = slow ? { SAVE, QUERY: 0.5, SUSPEND_INITIATOR: 1, RESUME_RESPONDER: 1 } : {}
           const latency = givenBy(flavour, times)
-          const mock = new MockDevice({ flavour, seed: 5n, clock, latency, dirty: '8MiB/s' })
+          const mock = new MockDevice({ flavour, size, seed: 5n, clock, latency, dirty: '8MiB/s' })
           const steps = new Walk(mock.open(), clock, manners)
           for (const op of ops.filter(op => isWalked(op, manners))) await steps.take(op)
           await steps.end()
