@@ -8,11 +8,15 @@ const USAGE = `Usage: npm run demo [-- --kernel | --mlx5]
   without       two simulated devices in this process: no kernel, no hardware, a few seconds
   --kernel      two devices of the kernel's sample driver mtty, in a virtual machine
   --mlx5        two functions of the kernel's own mlx5 driver on simulated firmware, in a virtual machine
-  --help        this`
+  -h, --help    this`
 
 await main(async () => {
   const { values } = readArguments(USAGE, {
-    options: { kernel: { type: 'boolean' }, mlx5: { type: 'boolean' }, help: { type: 'boolean' } },
+    options: {
+      kernel: { type: 'boolean' },
+      mlx5: { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
+    },
   })
   const { kernel, mlx5, help } = values
   if (help) {

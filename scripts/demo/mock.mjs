@@ -19,6 +19,11 @@ const workload = { dirty: 24 * mebibyte, workingSet: 12 * mebibyte }
 
 /** @returns {Promise<number>} the exit status */
 export async function demonstrate() {
+  // Who reads no further, such as head, has seen enough; simulated devices leave nothing behind.
+  process.stdout.on('error', error => {
+    if (error.code !== 'EPIPE') throw error
+    process.exit(0)
+  })
   await setupLibrary()
   const { migrate, openDevice } = await import('vfio-migrate')
   const { MockDevice } = await import('vfio-migrate/mock')

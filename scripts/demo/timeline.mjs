@@ -4,11 +4,26 @@
 /** @typedef {{ side: string, events: () => readonly RecordedEvent[], bytesPerSecond: number }} Watched */
 /** @typedef {{ side: string, what: string, began: number, expectedMs: number }} Transfer */
 
-const barWidth = 30
+const widestBar = 30
+/** Less than that shows nothing that moves. */
+const narrowestBar = 5
 const clearLine = '\r\u001b[K'
 
 /** @param {string} side @param {string} what @param {string} rest */
 const row = (side, what, rest) => `  ${side.padEnd(11)}  ${what.padEnd(28)}  ${rest}`
+
+const rowWidth = row('', '', '').length
+
+/**
+ * How wide a bar may be, 0 for none: one that wraps could not be drawn over, and a dumb terminal draws nothing over.
+ * @param {{ isTTY?: boolean, columns?: number }} output @param {string | undefined} terminal
+ */
+function barWidthOn({ isTTY, columns = Infinity }, terminal) {
+  if (!isTTY || terminal === 'dumb') return 0
+  // The last column is left free: some terminals wrap as soon as it is written.
+  const width = Math.min(widestBar, columns - rowWidth - 1)
+  return width < narrowestBar ? 0 : width
+}
 
 /** @param {number} ms */
 const msText = ms => `${ms.toFixed(1).padStart(7)} ms`
@@ -26,13 +41,17 @@ export class Timeline {
   #watched
   #now
   #output
+  #terminal
   #timer
+  /** A bar is in the line that is written next. */
+  #isDrawn = false
 
-  /** @param {Watched[]} watched @param {{ now: () => number, output: NodeJS.WriteStream }} how */
-  constructor(watched, { now, output }) {
+  /** @param {Watched[]} watched @param {{ now: () => number, output: NodeJS.WriteStream, terminal?: string | undefined }} how terminal: what TERM says */
+  constructor(watched, { now, output, terminal = process.env.TERM }) {
     this.#watched = watched.map(one => ({ ...one, seen: one.events().length }))
     this.#now = now
     this.#output = output
+    this.#terminal = terminal
     this.#timer = setInterval(() => this.#look(), frameMs)
   }
 
@@ -55,7 +74,7 @@ export class Timeline {
       return events.map(event => ({ one, event }))
     })
     for (const { one, event } of news.sort((a, b) => a.event.at - b.event.at)) this.#take(one, event)
-    if (this.#output.isTTY && this.#transfer) this.#output.write(clearLine + this.#bar(this.#transfer))
+    this.#draw()
   }
 
   /** @param {Watched} one @param {RecordedEvent} event */
@@ -78,15 +97,20 @@ export class Timeline {
     return incremental ? `save what changed, round ${++this.#rounds}` : 'save the first image'
   }
 
-  /** @param {Transfer} transfer */
-  #bar({ side, what, began, expectedMs }) {
+  /** The terminal may have another width each time. */
+  #draw() {
+    const width = barWidthOn(this.#output, this.#terminal)
+    if (width === 0 || !this.#transfer) return
+    const { side, what, began, expectedMs } = this.#transfer
     const done = Math.min(1, (this.#now() - began) / expectedMs)
-    const filled = Math.round(done * barWidth)
-    return row(side, what, `${'█'.repeat(filled)}${'░'.repeat(barWidth - filled)}`)
+    const filled = Math.round(done * width)
+    this.#output.write(clearLine + row(side, what, `${'█'.repeat(filled)}${'░'.repeat(width - filled)}`))
+    this.#isDrawn = true
   }
 
   /** @param {string} side @param {string} what @param {string} rest */
   #line(side, what, rest) {
-    this.#output.write(`${this.#output.isTTY ? clearLine : ''}${row(side, what, rest)}\n`)
+    this.#output.write(`${this.#isDrawn ? clearLine : ''}${row(side, what, rest)}\n`)
+    this.#isDrawn = false
   }
 }

@@ -24,6 +24,13 @@ describe('npm run demo', function () {
     assert.ok(!stdout.includes('\u001b'), 'no colours or bars into a pipe')
   })
 
+  it('ends without a word when nobody reads on', () => {
+    const command = 'node scripts/demo.mjs | head -1'
+    const { stdout, stderr } = spawnSync('sh', ['-c', command], { cwd: root, encoding: 'utf8' })
+    assert.match(stdout, /^Two simulated/)
+    assert.doesNotMatch(stderr, /EPIPE|Error/)
+  })
+
   it('takes anything else for wrong usage, before it has done anything', () => {
     for (const words of [['--fast'], ['mlx5'], ['--kernel', '--mlx5']]) {
       const { status, stdout, stderr } = demo(...words)
@@ -34,8 +41,10 @@ describe('npm run demo', function () {
   })
 
   it('explains itself', () => {
-    const { status, stdout } = demo('--help')
-    assert.equal(status, 0)
-    assert.match(stdout, /--kernel.*mtty/)
+    for (const word of ['--help', '-h']) {
+      const { status, stdout } = demo(word)
+      assert.equal(status, 0)
+      assert.match(stdout, /--kernel.*mtty/)
+    }
   })
 })
