@@ -128,7 +128,8 @@ export class Core implements Kernel {
   async #reset(): Promise<void> {
     this.history.record({ kind: 'event', event: 'reset' })
     if (this.driver.keepsState !== true) this.firmware.reset()
-    await this.mutex.noteReset()
+    if (this.driver.resetWaits === true) await this.mutex.run(() => this.#takeNoticeOfReset())
+    else await this.mutex.noteReset()
   }
 
   async #resetByOther(): Promise<void> {
@@ -152,17 +153,25 @@ export class Core implements Kernel {
   /** FEATURE_MIG_DEVICE_STATE, GET. */
   async getState(): Promise<number> {
     const checked = checkFeature(feature.MIG_DEVICE_STATE, operation.GET, this.options)
-    return checked < 0 ? checked : await this.mutex.run(() => stateNumber(this.#machine.state))
+    return checked < 0 ? checked : await this.#locked(() => stateNumber(this.#machine.state))
   }
 
   /** FEATURE_MIG_DEVICE_STATE, SET: the session that it opened, 0, or -errno. */
   async setState(target: number): Promise<Session | number> {
     const checked = checkFeature(feature.MIG_DEVICE_STATE, operation.SET, this.options)
     if (checked < 0) return checked
-    const made = await this.mutex.run(() => this.#machine.walk(this.driver, target))
+    const made = await this.#locked(() => this.#machine.walk(this.driver, target))
     if (typeof made === 'number') return made
     const fault = this.faults.take('INSTALL_FD')
     return fault?.errno === undefined ? made : -errno[fault.errno]
+  }
+
+  /** A call with the state mutex held, before which the adapter may have recovered. */
+  async #locked<T>(work: () => Promise<T> | T): Promise<T> {
+    return await this.mutex.run(() => {
+      if (this.faults.take('ADAPTER_RECOVERY')) this.driver.onAdapterRecovery?.()
+      return work()
+    })
   }
 
   /** FEATURE_MIG_DATA_SIZE. */
@@ -196,13 +205,13 @@ export class Core implements Kernel {
     const log = this.#log(feature.DMA_LOGGING_START, operation.SET)
     if (typeof log === 'number') return log
     const made = makeRanges(pageSize, ranges)
-    return typeof made === 'number' ? made : await this.mutex.run(() => log.start(pageSize, made))
+    return typeof made === 'number' ? made : await this.#locked(() => log.start(pageSize, made))
   }
 
   /** FEATURE_DMA_LOGGING_STOP. */
   async dmaLoggingStop(): Promise<number> {
     const log = this.#log(feature.DMA_LOGGING_STOP, operation.SET)
-    return typeof log === 'number' ? log : await this.mutex.run(() => log.stop())
+    return typeof log === 'number' ? log : await this.#locked(() => log.stop())
   }
 
   /** FEATURE_DMA_LOGGING_REPORT: sets the bits of the pages that were written in `bitmap`. */
@@ -216,7 +225,7 @@ export class Core implements Kernel {
     if (typeof log === 'number') return log
     const report = checkReport(iova, length, pageSize, bitmap)
     if (typeof report === 'number') return report
-    return await this.mutex.run(() => log.report(iova, length, report))
+    return await this.#locked(() => log.report(iova, length, report))
   }
 
   #log(id: number, operations: number): DmaLog | number {

@@ -110,7 +110,7 @@ const points: Readonly<Record<NamedPoint, PointRule>> = {
   LOG_START: { what: 'making the tracker', ...command, ...logging },
   LOG_REPORT: { what: 'asking the tracker', ...command, ...logging },
   TRACKER: { what: 'the tracker breaks when it is asked', event: true, ...logging },
-  ADAPTER_RECOVERY: { what: 'the adapter recovers before an arc: the state becomes ERROR', event: true, flavours: ['pds'] },
+  ADAPTER_RECOVERY: { what: 'the adapter recovers before a call: the state becomes ERROR', event: true, flavours: ['pds'] },
 }
 
 /** An arc of the state machine as a point: for the flavours whose arcs have no commands of their own. */

@@ -34,11 +34,10 @@ export class StateMachine {
 
   /** Steps along the table until the state is `target` or a step fails: the session that came of it, 0, or -errno. */
   async walk(driver: Driver, target: number): Promise<Session | number> {
+    const before = driver.beforeSet?.() ?? 0
+    if (before < 0) return before
     let made: Session | number = 0
     while (stateNumber(this.#state) !== target) {
-      if (this.#parts.faults.take('ADAPTER_RECOVERY')) this.become('ERROR')
-      const before = driver.beforeSet?.() ?? 0
-      if (before < 0) return before
       const to = stateName(target)
       const next = to && nextState(this.#state, to, this.#parts.flags)
       if (next === undefined) {
@@ -48,8 +47,7 @@ export class StateMachine {
       made = await this.#step(driver, next)
       if (typeof made === 'number' && made < 0) return made
     }
-    // No step is made from ERROR to ERROR, and pds refuses it all the same.
-    return this.#state === 'ERROR' ? (driver.beforeSet?.() ?? made) : made
+    return made
   }
 
   async #step(driver: Driver, to: StateName): Promise<Session | number> {

@@ -38,6 +38,10 @@ export interface Driver {
   onRefused?(to: number): void
   /** VFIO_DEVICE_FEATURE_MIG_DATA_SIZE. */
   dataSize(): Promise<number>
+  /** Its reset takes the state mutex as any call does: it waits for a SET that runs, instead of leaving it a note. */
+  readonly resetWaits?: boolean
+  /** pds: the adapter has recovered from a failure of its own. With the state mutex held. */
+  onAdapterRecovery?(): void
   /** Somebody opens the device that nobody had open. */
   opened?(): void
   /** Kills the session: after a reset, at the last close. Resolves when nothing of it runs any more. */

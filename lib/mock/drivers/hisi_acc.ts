@@ -10,6 +10,7 @@ import { PrecopyBuffer } from './saving_buffer.ts'
 /** hisi_acc_vfio_pci. Source: drivers/vfio/pci/hisilicon/hisi_acc_vfio_pci.c of Linux 6.12 and 7.2. */
 class HisiAcc implements Driver {
   readonly step: Driver['step']
+  readonly resetWaits = true
   readonly #kernel: Kernel
   #saving: PrecopyBuffer | undefined
   #resuming: ResumingBuffer | undefined

@@ -33,6 +33,10 @@ export class Mlx5Tracker implements DmaLog {
     }
   }
 
+  get isOn(): boolean {
+    return this.#spans !== undefined
+  }
+
   async start(pageSize: number, ranges: readonly IovaSpan[]): Promise<number> {
     const { maxRanges, maxSpan } = this.#kernel.options.dmaLog
     if (this.#isDetached()) return -errno.ENOTCONN

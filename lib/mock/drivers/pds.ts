@@ -19,6 +19,7 @@ export const capacity = 65_536
  */
 class Pds implements Driver {
   readonly step: Driver['step']
+  readonly resetWaits = true
   readonly log: Mlx5Tracker
   readonly #kernel: Kernel
   #saving: SavingBuffer | undefined
@@ -34,12 +35,18 @@ class Pds implements Driver {
     return this.#saving ?? this.#resuming
   }
 
-  /** The adapter has recovered from a failure of its own: only a reset leaves ERROR. */
+  /** Only a reset leaves ERROR. */
   beforeSet(): number {
-    if (this.#kernel.state !== 'ERROR') return 0
+    return this.#kernel.state === 'ERROR' ? -errno.EIO : 0
+  }
+
+  /** pds_vfio_recovery(): who neither migrates nor logs goes on as if nothing had happened. */
+  onAdapterRecovery(): void {
+    const { state } = this.#kernel
+    if (state === 'ERROR' || (state === 'RUNNING' && !this.log.isOn)) return
     this.#end()
     this.log.close()
-    return -errno.EIO
+    this.#kernel.enterError()
   }
 
   dataSize(): Promise<number> {

@@ -23,6 +23,7 @@ class QatSaving extends SavingBuffer {
  */
 class Qat implements Driver {
   readonly step: Driver['step']
+  readonly resetWaits = true
   readonly #kernel: Kernel
   readonly #block = Buffer.alloc(blockBytes)
   /** The length of the setup that was written, once it was whole. Then no other one is looked at before a reset. */

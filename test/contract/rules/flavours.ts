@@ -84,14 +84,16 @@ export const flavours: readonly Rule[] = [
   },
   {
     id: 'pds-error',
-    name: 'after a recovery of its adapter pds is in ERROR, answers EIO to every SET, that of ERROR too, until it is reset',
+    name: 'after a recovery of its adapter pds that is not RUNNING is in ERROR, answers EIO to every SET, that of ERROR too, until it is reset',
     where: 'state machine',
     evidence,
     needs: { flavours: ['pds'], controls: ['recoverAdapter'] },
     async run(subject) {
       await using device = await openDevice(subject)
       await device.controls.recoverAdapter()
-      await device.set('STOP')
+      assert.equal(await device.answerTo('RUNNING_P2P'), 0)
+      await device.go('STOP')
+      await device.controls.recoverAdapter()
       assert.equal(await device.state(), 'ERROR')
       for (const state of ['RUNNING', 'STOP', 'ERROR'] as const)
         assert.equal(await device.answerTo(state), 'EIO', state)

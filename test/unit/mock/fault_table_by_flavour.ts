@@ -181,8 +181,8 @@ export const migrationsOf: Readonly<Record<Exclude<FlavourName, 'mlx5'>, readonl
     // It has both halves: the responder's is the first arc out of STOP.
     destination({ on: 'RESUME_RESPONDER', status: 4 }, 'EIO', stopped),
     doesNotRun('RESUME_INITIATOR'),
-    source({ on: 'ADAPTER_RECOVERY' }, 'EIO', stuckIn('ERROR')),
-    destination({ on: 'ADAPTER_RECOVERY' }, 'EIO', stuckIn('ERROR')),
+    source({ on: 'ADAPTER_RECOVERY', nth: 7 }, 'EIO', stuckIn('ERROR')),
+    destination({ on: 'ADAPTER_RECOVERY', nth: 7 }, 'EIO', stuckIn('ERROR')),
     spoilt({ on: 'STREAM', flip: 4242 }, 'EINVAL'),
     spoilt({ on: 'STREAM', cut: 100 }, 'EINVAL'),
   ],

@@ -106,8 +106,10 @@ describe('a fault beside migrations', () => {
   })
 
   it('ADAPTER_RECOVERY: a pds is in ERROR, and only a reset leaves it', async () => {
-    const { device } = await faulty({ on: 'ADAPTER_RECOVERY' }, { flavour: 'pds', capabilities: {} })
-    await assert.rejects(device.setState('STOP'), { code: 'EIO', state: 'ERROR', recovery: 'reset' })
+    const { device, mock } = await faulty({ on: 'ADAPTER_RECOVERY' }, { flavour: 'pds', capabilities: {} })
+    await device.setState('STOP')
+    mock.inject({ on: 'ADAPTER_RECOVERY', nth: 2 })
+    await assert.rejects(device.setState('RUNNING'), { code: 'EIO', state: 'ERROR', recovery: 'reset' })
     await assert.rejects(device.setState('STOP'), { code: 'ERR_VFIO_NO_PATH', recovery: 'reset' })
     await device.reset()
     assert.equal(await device.state(), 'RUNNING')
