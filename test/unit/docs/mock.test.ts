@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
+import * as mock from 'vfio-migrate/mock'
 import { optionNames } from '#lib/mock/option_schema.js'
 import { blocksOf, projectText, tableUnder } from './markdown.js'
 import { commandErrnos, faultTable, flavourTable } from './mock_tables.js'
@@ -37,6 +38,15 @@ describe('docs/mock.md', () => {
 
   it('has the manners of every flavour as the code has them', () => {
     assert.deepEqual(tableUnder(page, 'Flavours'), flavourTable())
+  })
+
+  it('names everything that is exported', () => {
+    for (const name of Object.keys(mock)) assert.match(page, new RegExp(`\\b${name}\\b`), name)
+  })
+
+  it('names everything that a MockDevice has', () => {
+    for (const name of Object.getOwnPropertyNames(mock.MockDevice.prototype))
+      if (name !== 'constructor') assert.match(page, new RegExp(`\\b${name}\\b`), name)
   })
 
   it('lists every fault point, with what it takes', () => {

@@ -53,9 +53,9 @@ export function faultTable(): string[][] {
 }
 
 function takes({ status, errno, hold, reset, bytes, event }: PointRule): string {
+  if (status) return 'as a command'
   const fields = [
-    status && '`status`',
-    errno && (status ? '`errno` of a command' : `\`errno\` ${errno.join(' ')}`),
+    errno && `\`errno\` ${errno.join(' ')}`,
     hold && '`hold`',
     reset && '`reset`',
     bytes && '`flip`, `cut`',
