@@ -145,6 +145,11 @@ export class Firmware {
     })
   }
 
+  /** Takes a suspension back, where one command was to suspend both halves and has failed. */
+  letRun(half: Half): void {
+    this.#setSuspended(half, false)
+  }
+
   async query(incremental: boolean): Promise<Sizes> {
     let sizes = { bytes: 0, total: 0, reinit: false }
     const result = await this.#execute('QUERY', { incremental }, () => {

@@ -32,8 +32,12 @@ export function stepBy(arcs: Arcs, flags: MachineFlags): Driver['step'] {
 
 /** Stops a function that can only be stopped as a whole: 0, or -errno. */
 export async function suspendWhole({ firmware }: Kernel): Promise<number> {
-  const { errno } = await firmware.suspend('initiator')
-  return errno || (await firmware.suspend('responder')).errno
+  const first = await firmware.suspend('initiator')
+  if (first.errno !== 0) return first.errno
+  const { errno } = await firmware.suspend('responder')
+  // Such a driver has one command for both: where it fails, the function runs on.
+  if (errno !== 0) firmware.letRun('initiator')
+  return errno
 }
 
 /** Lets such a function go on. */

@@ -67,3 +67,18 @@ for (const [flavour, rows] of Object.entries(migrationsOf) as [FlavourName, read
     })
   })
 }
+
+describe('a function that its driver stops with one command', () => {
+  for (const flavour of ['virtio', 'qat', 'xe', 'hisi_acc'] as const) {
+    it(`runs on where that fails: ${flavour}`, async () => {
+      const clock = new VirtualClock()
+      const mock = new MockDevice({ flavour, clock, dirty: '16MiB/s' })
+      await using device = await openDevice(mock.open())
+      mock.inject({ on: 'SUSPEND_RESPONDER', status: 4 })
+      await assert.rejects(device.setState('STOP'), { code: 'EIO', state: 'RUNNING' })
+      const { epoch } = mock
+      await clock.sleep(10)
+      assert.ok(mock.epoch > epoch)
+    })
+  }
+})
