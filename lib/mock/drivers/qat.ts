@@ -28,6 +28,8 @@ class Qat implements Driver {
   readonly #block = Buffer.alloc(blockBytes)
   /** The length of the setup that was written, once it was whole. Then no other one is looked at before a reset. */
   #remoteSetup = 0
+  /** The length of the setup that stands in the block; it is written once, and again only after a reset. */
+  #setup = 0
   #saving: QatSaving | undefined
   #resuming: ResumingBuffer | undefined
 
@@ -45,7 +47,7 @@ class Qat implements Driver {
   }
 
   endSessions(): Promise<void> {
-    this.#remoteSetup = 0
+    this.#remoteSetup = this.#setup = 0
     this.#end()
     return Promise.resolve()
   }
@@ -54,7 +56,7 @@ class Qat implements Driver {
     const kernel = this.#kernel
     const stop = (): Promise<number> => suspendWhole(kernel)
     const end = (): number => this.#end()
-    const begin = (): Session | number => this.#open(this.#saveSetup())
+    const begin = (): Session | number => this.#begin()
     // Whether the device goes on, the driver does not look at.
     const run = async (): Promise<number> => {
       await resumeWhole(kernel)
@@ -79,17 +81,9 @@ class Qat implements Driver {
     }
   }
 
-  #open(filled: Buffer): Session | number {
-    const failed = noMemoryFor(this.#kernel, 'ALLOC_OPEN')
-    if (failed < 0) return failed
-    this.#saving = new QatSaving(this.#kernel, filled)
-    return this.#saving
-  }
-
   #saveSetup(): Buffer {
-    const setup = encodeSetup()
-    setup.copy(this.#block)
-    return this.#block.subarray(0, setup.length)
+    if (this.#setup === 0) this.#setup = encodeSetup().copy(this.#block)
+    return this.#block.subarray(0, this.#setup)
   }
 
   async #saveState(): Promise<number> {
@@ -100,9 +94,17 @@ class Qat implements Driver {
     return 0
   }
 
+  #begin(): Session | number {
+    const failed = noMemoryFor(this.#kernel, 'ALLOC_OPEN')
+    if (failed < 0) return failed
+    return (this.#saving = new QatSaving(this.#kernel, this.#saveSetup()))
+  }
+
   async #save(): Promise<Session | number> {
+    const failed = noMemoryFor(this.#kernel, 'ALLOC_OPEN')
+    if (failed < 0) return failed
     const answer = await this.#saveState()
-    return answer < 0 ? answer : this.#open(this.#block)
+    return answer < 0 ? answer : (this.#saving = new QatSaving(this.#kernel, this.#block))
   }
 
   async #finish(): Promise<number> {

@@ -125,6 +125,20 @@ describe('a mock of qat', () => {
     assert.equal(await session.write(stream), 90)
   })
 
+  it('writes its setup once: what was loaded over it is what it gives out, until a reset', async () => {
+    const device = open()
+    await drain(await device.session('PRE_COPY'))
+    await device.to('RUNNING')
+    const remote = await block()
+    remote.writeUInt32LE(0x1ff, 48)
+    assert.equal(await (await device.session('RESUMING')).write(remote), 4096)
+    await device.to('RUNNING')
+    const given = (await drain(await device.session('PRE_COPY'))).bytes
+    assert.equal(given.readUInt32LE(48), 0x1ff)
+    assert.equal(await device.calls.reset(), 0)
+    assert.deepEqual((await drain(await device.session('PRE_COPY'))).bytes, setup)
+  })
+
   it('stays in RESUMING with EINVAL where the state is missing', async () => {
     const device = open()
     const session = await device.session('RESUMING')
