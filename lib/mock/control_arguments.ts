@@ -33,6 +33,14 @@ export function checkPath(path: unknown): asserts path is string {
   if (path === '' || path.includes('\0')) refuse('path', 'it is empty, or has a NUL', TypeError)
 }
 
+const maxSideBytes = 2 ** 20
+
+export function checkSideData(bytes: unknown): asserts bytes is Uint8Array {
+  if (!(bytes instanceof Uint8Array))
+    refuse('sideData', `it is ${kindOf(bytes)}, not a Uint8Array`, TypeError)
+  if (bytes.length > maxSideBytes) refuse('sideData', `${bytes.length} bytes are more than 1 MiB`, RangeError)
+}
+
 export function checkObject(value: unknown, name: string): asserts value is object {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     refuse(name, `it is ${kindOf(value)}, not an object`, TypeError)

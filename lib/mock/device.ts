@@ -4,7 +4,7 @@ import { monotonicClock } from '../clock.ts'
 import type { StateName } from '../kernel/state.ts'
 import { MockDeviceCalls } from './calls.ts'
 import { realClock, type MockClock } from './clock.ts'
-import { checkIova, checkObject, checkSteps } from './control_arguments.ts'
+import { checkIova, checkObject, checkSideData, checkSteps } from './control_arguments.ts'
 import { Core } from './core.ts'
 import { alwaysReady, type Pf, type Regions } from './drivers/driver.ts'
 import { drivers } from './drivers/registry.ts'
@@ -31,6 +31,7 @@ export class MockDevice {
   readonly #core: Core
   readonly #regions: Regions
   #isLent = false
+  #sideData = new Uint8Array(0)
 
   /** @throws TypeError or RangeError for options that no device could have. */
   constructor(options: MockOptions = {}) {
@@ -44,7 +45,7 @@ export class MockDevice {
     const parts = { options: this.options, clock: this.#clock, faults: this.#faults, history: this.#history }
     this.#core = new Core({ ...parts, makeDriver })
     this.#regions = this.#core.driver.regions ?? new PciRegions(flavour.driver)
-    this.#core.onFirstOpen = () => this.#regions.renew?.()
+    this.#core.onFirstOpen = () => this.#renew()
     for (const fault of this.options.faults) this.#faults.add(fault)
     if (this.options.origin === 'lent') this.#startLender()
   }
@@ -153,6 +154,20 @@ export class MockDevice {
   }
 
   /**
+   * What belongs to the device and is neither in its stream nor in its regions: a participant carries it. A copy; at
+   * most 1 MiB. Empty when the device is opened and nobody else has it open.
+   * @throws TypeError for what is no Uint8Array, RangeError for too many bytes.
+   */
+  get sideData(): Uint8Array {
+    return this.#sideData.slice()
+  }
+
+  set sideData(bytes: Uint8Array) {
+    checkSideData(bytes)
+    this.#sideData = new Uint8Array(bytes)
+  }
+
+  /**
    * It writes to the I/O page at `iova` by DMA.
    * @throws TypeError or RangeError for what is no address, Error while it does not run.
    */
@@ -198,6 +213,11 @@ export class MockDevice {
     throw new Error(
       `'${this.name}' is a ${this.options.flavour.name}, and that its PF takes a function away is simulated of mlx5 alone`,
     )
+  }
+
+  #renew(): void {
+    this.#regions.renew?.()
+    this.#sideData = new Uint8Array(0)
   }
 
   #checkRunning(): void {

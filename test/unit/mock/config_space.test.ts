@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
-import { openDevice, type Device, type Region } from 'vfio-migrate'
+import { migrate, openDevice, type Device, type Region } from 'vfio-migrate'
 import { MockDevice } from 'vfio-migrate/mock'
 
 const command = 4
@@ -69,5 +69,31 @@ describe("the config space of a mock's function", () => {
     assert.deepEqual([...(await bar.read(128, 1))], [0])
     await setWord(device, command, 0)
     await assert.rejects(bar.read(0, 1), { code: 'EIO' })
+  })
+})
+
+describe('the side data of a mock', () => {
+  it('is a copy of what was set, moves with no stream, and is empty when the device is opened anew', async () => {
+    const [source, destination] = [new MockDevice(), new MockDevice()]
+    const from = await openDevice(source)
+    const to = await openDevice(destination)
+    const bytes = Buffer.from('queues')
+    source.sideData = bytes
+    bytes.fill(0)
+    await migrate({ from, to })
+    assert.deepEqual(Buffer.from(source.sideData).toString(), 'queues')
+    assert.equal(destination.sideData.length, 0)
+    destination.sideData = source.sideData
+    assert.deepEqual(destination.sideData, source.sideData)
+    await Promise.all([from.close(), to.close()])
+    await (await openDevice(source)).close()
+    assert.equal(source.sideData.length, 0)
+  })
+
+  it('is bytes, and at most 1 MiB of them', () => {
+    const mock = new MockDevice()
+    assert.throws(() => (mock.sideData = 'queues' as never), { name: 'TypeError', message: /sideData/ })
+    assert.throws(() => (mock.sideData = new Uint8Array(2 ** 20 + 1)), { name: 'RangeError' })
+    mock.sideData = new Uint8Array(2 ** 20)
   })
 })
