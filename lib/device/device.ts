@@ -9,10 +9,10 @@ import { stateNumber, type StateName } from '../kernel/state.ts'
 import { DmaLogging } from './dma_logging.ts'
 import type { Region } from './regions.ts'
 import type { ResumingStream } from './resuming_stream.ts'
-import type { SavingStream } from './saving_stream.ts'
+import { announcedImageWaitMs, type SavingStream } from './saving_stream.ts'
 import { DeviceSession } from './session.ts'
 import { askState, PathDriver, type PathOptions } from './path.ts'
-import { checkTarget } from './transition.ts'
+import { checkState, checkTarget } from './transition.ts'
 
 /** What VFIO_MIG_GET_PRECOPY_INFO answered, and what this side holds already. All in bytes. */
 export interface PrecopyInfo {
@@ -133,7 +133,8 @@ export class Device {
 
   /**
    * Drives the device to `target`, arc by arc along the kernel's table, and resolves with the arcs made; empty when it
-   * is there already. `direct` gives the whole path to the kernel in one SET.
+   * is there already. `direct` gives the whole path to the kernel in one SET. `from` is the state that the caller left
+   * it in: a device that somebody else moved since is not touched (ERR_VFIO_STATE_MOVED).
    *
    * An abort is honoured before the first arc, not between. A rejection carries the arcs that were made, the state
    * that the kernel answered afterwards, and the recovery.
@@ -143,6 +144,7 @@ export class Device {
     this.#checkUsable(operation)
     if (!this.capabilities.stopCopy) throw await this.#facts.whyNotMigratable()
     checkTarget(target, this.capabilities, this.name)
+    if (options.from !== undefined) checkState(options.from, this.name)
     this.#checkFree(operation)
     throwIfAborted(options.signal)
     const path = this.#drive(target, options, operation)
@@ -157,8 +159,13 @@ export class Device {
   /**
    * How much there is to read. Asking is part of pre-copy, not only a question: on mlx5 the next image is made because
    * of it, and it waits for the image before. Allowed in PRE_COPY and PRE_COPY_P2P.
+   *
+   * A read of the stream then waits for the image that was announced, and no longer than `waitMs` (10 s unless told): a
+   * firmware that fell back silently never delivers it. One that comes later is found by the next read all the same.
    */
-  async precopyInfo(): Promise<PrecopyInfo> {
+  async precopyInfo(options: { waitMs?: number } = {}): Promise<PrecopyInfo> {
+    const { waitMs = announcedImageWaitMs } = options
+    checkSpan(waitMs)
     this.#checkUsable('precopyInfo()')
     this.#checkFree('precopyInfo()')
     const stream = this.savingStream
@@ -173,7 +180,7 @@ export class Device {
       })
     }
     const { initialBytes, dirtyBytes, flags } = answer
-    stream.nudge({ announced: initialBytes + dirtyBytes > 0 })
+    stream.nudge({ waitMs: initialBytes + dirtyBytes > 0 ? waitMs : 0 })
     const reinit = this.precopyInfoV2 && (flags & precopyInfoReinit) !== 0
     return { initialBytes, dirtyBytes, bufferedBytes: stream.bufferedBytes, reinit }
   }
@@ -285,6 +292,12 @@ export class Device {
   ): VfioSystemError {
     return new VfioSystemError(answer, { syscall: 'ioctl', request }, { device: this.name, ...details })
   }
+}
+
+function checkSpan(waitMs: unknown): void {
+  if (typeof waitMs !== 'number') throw new TypeError('waitMs must be a number of milliseconds')
+  if (!(waitMs >= 0 && waitMs < Infinity))
+    throw new RangeError(`waitMs must be finite and not negative: ${waitMs}`)
 }
 
 const resetRemedies: Readonly<Record<number, string>> = {

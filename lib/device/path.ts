@@ -6,7 +6,7 @@ import { errno } from '../kernel/errno.ts'
 import type { Capabilities } from '../kernel/feature.ts'
 import { stateName, stateNumber, type StateName } from '../kernel/state.ts'
 import type { DeviceSession } from './session.ts'
-import { edgesOf, opensSession, planPath, poisons, type Edge } from './transition.ts'
+import { checkUnmoved, edgesOf, opensSession, planPath, poisons, type Edge } from './transition.ts'
 
 const request = 'VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE'
 
@@ -16,6 +16,8 @@ export interface PathOptions {
   readonly signal?: AbortSignal
   /** Gives the whole path to the kernel in one SET. */
   readonly direct?: boolean
+  /** The state in which the device was left: where it is in another one by now, ERR_VFIO_STATE_MOVED and nothing is touched. */
+  readonly from?: StateName
 }
 
 /** What a path came to. @internal */
@@ -54,6 +56,7 @@ export class PathDriver {
     const from = await askState(this.#backend)
     checkOpen()
     await this.#session.reconcile(from)
+    if (options.from !== undefined) checkUnmoved(options.from, from, name)
     const edges = edgesOf(from, planPath(from, target, this.#capabilities, name))
     this.#session.checkPath(edges)
     throwIfAborted(options.signal)

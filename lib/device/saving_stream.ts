@@ -8,10 +8,11 @@ import { writerTo, type Sink } from './sink.ts'
 const mebibyte = 1024 * 1024
 
 /**
- * How long a read waits for an image that VFIO_MIG_GET_PRECOPY_INFO has announced, in ms. A firmware that fell back
- * silently never delivers it, so the wait must end; a SAVE that takes longer is found by the next read all the same.
+ * How long a read waits for an image that VFIO_MIG_GET_PRECOPY_INFO has announced, in ms, unless told. A firmware that
+ * fell back silently never delivers it, so the wait must end; a SAVE that takes longer is found by the next read all the
+ * same. @internal
  */
-const announcedImageWaitMs = 10_000
+export const announcedImageWaitMs = 10_000
 
 /** Where the reading stands: `'idle'`, nothing to read now and all taken; `'end'`, the device's last byte is taken. */
 export type Pause = 'idle' | 'end'
@@ -32,7 +33,8 @@ export class SavingStream extends Readable {
   #wanted = false
   #reading = false
   #dry = false
-  #announced = false
+  /** How long a read waits, in ms: more than 0 while an announced image is awaited. */
+  #waitMs = 0
   #nudges = 0
   #stopCopyArc = Infinity
   #leaving = false
@@ -125,13 +127,14 @@ export class SavingStream extends Readable {
   }
 
   /**
-   * The device tells that there may be something to read again: after a SET, or after precopy info that announced bytes.
+   * The device tells that there may be something to read again: after a SET, or after precopy info that announced bytes,
+   * for which a read waits up to `waitMs`.
    * @internal
    */
-  nudge(news: { announced?: boolean; leaving?: boolean; stopCopyArc?: number | undefined } = {}): void {
+  nudge(news: { waitMs?: number; leaving?: boolean; stopCopyArc?: number | undefined } = {}): void {
     this.#nudges++
     this.#dry = false
-    this.#announced = news.announced ?? false
+    this.#waitMs = news.waitMs ?? 0
     this.#leaving = news.leaving ?? this.#leaving
     this.#stopCopyArc = news.stopCopyArc ?? this.#stopCopyArc
     this.#pump()
@@ -184,8 +187,7 @@ export class SavingStream extends Readable {
     if (this.#hasFailed || this.destroyed) return
     this.#reading = true
     const nudges = this.#nudges
-    const waitMs = this.#announced ? announcedImageWaitMs : 0
-    this.#session.read(mebibyte, waitMs).then(
+    this.#session.read(mebibyte, this.#waitMs).then(
       answer => {
         this.#reading = false
         if (!this.destroyed) this.#take(answer, nudges)
@@ -200,7 +202,7 @@ export class SavingStream extends Readable {
   #take({ result, data, arc }: ReadAnswer, nudges: number): void {
     if (result > 0) {
       // An image arrives as one: its first bytes say that the rest is there to be read.
-      this.#announced = false
+      this.#waitMs = 0
       this.#wanted = false
       this.#bytesRead += result
       this.push(data)

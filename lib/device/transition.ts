@@ -40,19 +40,23 @@ export function poisons({ from, to }: Edge): boolean {
   return savingGroup.has(from) && (!savingGroup.has(to) || to === 'STOP_COPY')
 }
 
+/** Refuses what is no state. */
+export function checkState(state: unknown, device: string): asserts state is StateName {
+  if (isStateName(state)) return
+  throw new VfioError(
+    'ERR_VFIO_UNKNOWN_STATE',
+    `'${String(state)}' is no migration state; the states are ${stateNames.join(' ')}`,
+    { device },
+  )
+}
+
 /** Refuses a target that is no state, or that the device lacks the capability for. Asks nobody. */
 export function checkTarget(
   target: unknown,
   capabilities: Capabilities,
   device: string,
 ): asserts target is StateName {
-  if (!isStateName(target)) {
-    throw new VfioError(
-      'ERR_VFIO_UNKNOWN_STATE',
-      `'${String(target)}' is no migration state; the states are ${stateNames.join(' ')}`,
-      { device },
-    )
-  }
+  checkState(target, device)
   const missing = missingFlags(target, capabilities)
   if (missing.length > 0) {
     throw new VfioError(
@@ -61,6 +65,16 @@ export function checkTarget(
       { device },
     )
   }
+}
+
+/** Refuses a device that is not where whoever drives it left it. */
+export function checkUnmoved(expected: StateName, state: StateName, device: string): void {
+  if (state === expected) return
+  throw new VfioError(
+    'ERR_VFIO_STATE_MOVED',
+    `'${device}' is in ${state} and not in ${expected}: a reset or another process moved it. Whoever else drives it stops doing so; then begin again from ${state}`,
+    { device, state, recovery: state === 'ERROR' ? 'reset' : 'none' },
+  )
 }
 
 /** The path from `from` to `target`, or an error that says why the kernel would refuse it. */

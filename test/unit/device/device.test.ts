@@ -105,6 +105,57 @@ describe('setState', () => {
     assert.deepEqual(script.log, ['GET'])
   })
 
+  for (const direct of [false, true]) {
+    it(`touches nothing${direct ? ' in one SET either' : ''} where somebody moved the device from the state it was left in`, async () => {
+      const script = new ScriptedDevice()
+      const device = await opened(script)
+      await assert.rejects(device.setState('RUNNING', { from: 'STOP', direct }), {
+        name: 'VfioError',
+        code: 'ERR_VFIO_STATE_MOVED',
+        device: 'dev',
+        state: 'RUNNING',
+        recovery: 'none',
+        message: /'dev' is in RUNNING and not in STOP: a reset or another process moved it/,
+      })
+      await assert.rejects(device.setState('STOP', { from: 'RUNNING_P2P', direct }), {
+        code: 'ERR_VFIO_STATE_MOVED',
+      })
+      assert.deepEqual(script.log, ['GET', 'GET'])
+      assert.equal((await device.setState('RUNNING_P2P', { from: 'RUNNING', direct })).length, 1)
+    })
+  }
+
+  it('says reset where what moved the device was a failure of its driver', async () => {
+    const script = new ScriptedDevice()
+    const device = await opened(script)
+    script.state = 0
+    await assert.rejects(device.setState('RUNNING', { from: 'STOP' }), {
+      code: 'ERR_VFIO_STATE_MOVED',
+      state: 'ERROR',
+      recovery: 'reset',
+    })
+  })
+
+  it('tells the reader of a session that was over when the device was found in another state', async () => {
+    const script = new ScriptedDevice()
+    const device = await opened(script)
+    await device.setState('PRE_COPY')
+    const idle = device.savingStream.idle()
+    script.state = 2
+    await assert.rejects(device.setState('STOP_COPY', { from: 'PRE_COPY' }), { code: 'ERR_VFIO_STATE_MOVED' })
+    await assert.rejects(idle, { code: 'ERR_VFIO_SESSION_ENDED' })
+  })
+
+  it('takes only a state to begin from, and asks the kernel nothing otherwise', async () => {
+    const script = new ScriptedDevice()
+    const device = await opened(script)
+    await assert.rejects(device.setState('STOP', { from: 'HALT' as 'STOP' }), {
+      code: 'ERR_VFIO_UNKNOWN_STATE',
+      message: /HALT/,
+    })
+    assert.deepEqual(script.log, [])
+  })
+
   it('refuses a second path while one is driven', async () => {
     const script = new ScriptedDevice()
     const device = await opened(script)

@@ -5,6 +5,7 @@ import { PassThrough } from 'node:stream'
 import { openDevice } from '#lib/device/open.js'
 import type { Device } from '#lib/device/device.js'
 import type { SavingStream } from '#lib/device/saving_stream.js'
+import { MockDevice, VirtualClock } from 'vfio-migrate/mock'
 import { ScriptedDevice } from './scripted_device.js'
 
 const ENOMSG = -42
@@ -63,7 +64,7 @@ describe('the saving stream', () => {
         reinit: false,
       })
       const read = await script.session.nextRead()
-      assert.ok(read.waitMs > 0, 'an image that was announced is waited for')
+      assert.equal(read.waitMs, 10_000, 'an image that was announced is waited for')
       read.answer(2, script.arc, 'cd')
       const next = await script.session.nextRead()
       assert.equal(next.waitMs, 0, 'it has come: nothing more is waited for')
@@ -118,6 +119,43 @@ describe('the saving stream', () => {
     assert.deepEqual([error.code, error.errno, error.syscall], ['ENODEV', ENODEV, 'read'])
     await assert.rejects(stream.idle(), { code: 'ENODEV' })
     assert.equal(script.session.closed, true)
+  })
+})
+
+describe('an image that was announced and does not come', () => {
+  /** In PRE_COPY with all read, a page dirty, and a firmware that will give up the image of it (status 9). */
+  async function drained(): Promise<{ device: Device; stream: SavingStream; clock: VirtualClock }> {
+    const clock = new VirtualClock()
+    const mock = new MockDevice({ flavour: 'mlx5', clock, faults: [{ on: 'SAVE', nth: 2, status: 9 }] })
+    const device = await openDevice(mock)
+    await device.setState('PRE_COPY')
+    const stream = device.savingStream.resume()
+    assert.equal(await stream.idle(), 'idle')
+    mock.step()
+    return { device, stream, clock }
+  }
+
+  for (const [title, options, expected] of [
+    ['for 10 s', undefined, 10_000],
+    ['no longer than told', { waitMs: 250 }, 250],
+    ['not at all when told so', { waitMs: 0 }, 0],
+  ] as const) {
+    it(`holds a read up ${title}`, async () => {
+      const { device, stream, clock } = await drained()
+      assert.ok((await device.precopyInfo(options)).dirtyBytes > 0)
+      const asked = clock.now()
+      assert.equal(await stream.idle(), 'idle')
+      assert.equal(clock.now() - asked, expected)
+      await device.close()
+    })
+  }
+
+  it('is given a span of time only', async () => {
+    const { device } = await drained()
+    await assert.rejects(device.precopyInfo({ waitMs: '5' as never }), TypeError)
+    for (const waitMs of [-1, NaN, Infinity])
+      await assert.rejects(device.precopyInfo({ waitMs }), RangeError, String(waitMs))
+    await device.close()
   })
 })
 
