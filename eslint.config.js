@@ -16,7 +16,10 @@ const mayImport = {
   host: ['kernel'],
   checks: ['kernel', 'backend', 'host'],
   device: ['kernel', 'backend', 'host', 'checks'],
-  migration: ['kernel', 'backend', 'device'],
+  ownership: [],
+  wire: ['kernel'],
+  link: ['kernel', 'wire'],
+  migration: ['kernel', 'backend', 'host', 'checks', 'device', 'ownership', 'wire', 'link'],
   cli: ['kernel'],
 }
 

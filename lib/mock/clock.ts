@@ -1,22 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-import { monotonicClock, type Clock } from '../clock.ts'
+import { longestTimer, monotonicClock, type CancelWait, type Clock } from '../clock.ts'
 import { checkDuration } from './control_arguments.ts'
 import { WaitList } from './wait_list.ts'
 
-/** Takes a wait back; without effect when it is over. */
-export type CancelWait = () => void
+export { sleep, type CancelWait } from '../clock.ts'
 
 /** What a simulated device waits by. */
 export interface MockClock extends Clock {
-  /** Calls `then` once, `ms` milliseconds from now; never before this call has returned. */
-  after(ms: number, then: () => void): CancelWait
   /** A call was made or answered: whoever made it has yet to go on. */
   touch(): void
-}
-
-/** Resolves `ms` milliseconds from now on `clock`; at once where that is no time. */
-export async function sleep(clock: MockClock, ms: number): Promise<void> {
-  if (ms > 0) await new Promise<void>(resolve => clock.after(ms, resolve))
 }
 
 let reasons = 0
@@ -40,38 +32,10 @@ function wakeNever(): NodeJS.Timeout {
   return setTimeout(() => (handle = wakeNever()), longestTimer)
 }
 
-/** Node's timers count milliseconds in 31 bits, and fire at once for more. */
-const longestTimer = 2 ** 31 - 1
-
 /** The machine's time, for mocks that are used like devices. */
 export const realClock: MockClock = {
-  now: () => monotonicClock.now(),
-  after: (ms, then) => waitFor(monotonicClock.now() + ms, then),
+  ...monotonicClock,
   touch: () => undefined,
-}
-
-/**
- * Timers count whole milliseconds: the rest is waited for turn by turn, so that 0.2 ms are not 1 ms. What is more than a
- * timer can count is waited for again.
- */
-function waitFor(end: number, then: () => void): CancelWait {
-  let cancel: CancelWait
-  const look = (): void => {
-    const left = end - monotonicClock.now()
-    if (left <= 0) then()
-    else wait(left)
-  }
-  const wait = (left: number): void => {
-    if (left >= 2) {
-      const timer = setTimeout(look, Math.min(left - 1, longestTimer))
-      cancel = () => clearTimeout(timer)
-    } else {
-      const turn = setImmediate(look)
-      cancel = () => clearImmediate(turn)
-    }
-  }
-  wait(Math.max(0, end - monotonicClock.now()))
-  return () => cancel()
 }
 
 /** How many turns of the event loop are spent on waiting for I/O before the process may sleep for it. */

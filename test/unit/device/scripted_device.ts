@@ -88,7 +88,8 @@ export class ScriptedSession implements SessionCalls {
 }
 
 /** All scripted devices live by one, at which it is always now. */
-const clock = { now: (): number => 0 }
+/** Time never passes. */
+const clock = { now: (): number => 0, after: () => (): void => undefined }
 
 /** A device that follows every SET unless told to fail, and records what it was asked. */
 export class ScriptedDevice implements DeviceBackend {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
 import { MigrationError, migrate, openDevice, type MigrateOptions, type MigrationReport } from 'vfio-migrate'
+import { VirtualClock } from 'vfio-migrate/mock'
 import { ScriptedDevice } from '../device/scripted_device.js'
 
 const ENOMSG = -42
@@ -168,7 +169,7 @@ describe('migrate()', () => {
   it('throws a TypeError for two devices that live by two clocks, before anything is touched', async () => {
     const { source, destination, options } = await pair()
     const { name, driver, origin, via, calls: same } = destination
-    const to = await openDevice({ name, driver, origin, via, clock: { now: () => 0 }, calls: same })
+    const to = await openDevice({ name, driver, origin, via, clock: new VirtualClock(), calls: same })
     source.log.length = destination.log.length = 0
     await assert.rejects(migrate({ ...options, to }), { name: 'TypeError', message: /two clocks/ })
     assert.deepEqual([source.log, destination.log], [[], []])

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/**
+ * How a driver's state behaves in pre-copy, which decides what can be predicted. Source: the drivers of Linux 7.2.
+ * `incremental`: each image holds what has changed since the one before (mlx5). `full`: each image is the whole state
+ * (virtio). `setup`: pre-copy gives a header and saves no downtime (qat, hisi_acc, mtty). `none`: there is no pre-copy.
+ */
+export type PrecopyClass = 'incremental' | 'full' | 'setup' | 'none'
+
+/** What one round of pre-copy measured of one device. Times in ms on the source's clock, sizes in bytes. */
+export interface RoundSample {
+  /** When precopy info was asked, which is when the image that follows was begun. */
+  readonly askedAt: number
+  /** How long the answer took, waiting for an image before it included. */
+  readonly askMs: number
+  readonly initialBytes: number
+  readonly dirtyBytes: number
+  /** The device has begun anew. */
+  readonly reinit: boolean
+  /** Bytes that came. Fewer than were promised where the driver's estimate was high, none where it has silently given pre-copy up. */
+  readonly bytes: number
+  /** From the answer to the first byte: the rest of the SAVE. Zero where nothing came. */
+  readonly firstByteMs: number
+  /** From the first byte read to the last one sent, the link's limit included. */
+  readonly sendMs: number
+  /** From the last byte sent to the word that it is loaded. */
+  readonly loadMs: number
+}
+
+/** What is known of a device before its first round. */
+export interface DeviceOutlook {
+  readonly precopy: PrecopyClass
+  /** MIG_DATA_SIZE: on mlx5 the full image, also in pre-copy. Undefined where the driver does not tell. */
+  readonly stateBytes: number | undefined
+  /** Measured when the destination was led to RESUMING: how long an arc of such a device takes to stop, in ms. */
+  readonly stopArcsMs: number
+}
+
+/** What the downtime would be made of, in ms. */
+export interface DowntimeParts {
+  /** The arcs that stop the source, with what the firmware is asked in them. */
+  readonly stopArcsMs: number
+  /** Until the final image can be read. */
+  readonly saveMs: number
+  readonly linkMs: number
+  readonly loadMs: number
+  /** The arcs that let the destination run. */
+  readonly startArcsMs: number
+  /** What the participant takes while the devices stand. */
+  readonly participantMs: number
+}
+
+/** A downtime that is foreseen. */
+export interface Prediction {
+  readonly downtimeMs: number
+  readonly parts: DowntimeParts
+  /** Bytes that would be moved while the devices stand. */
+  readonly bytes: number
+}
+
+/** Where a migration stands when it has to be decided whether to go on with pre-copy. */
+export interface PolicyProgress {
+  /** Rounds so far; 0 where no device has pre-copy. */
+  readonly round: number
+  /** Since pre-copy began, in ms. */
+  readonly elapsedMs: number
+  /** Initial bytes of all devices that are not loaded; with more than 0 a switch costs downtime that a round would save. */
+  readonly initialBytesLeft: number
+  /** Another round can change something: a device has pre-copy and has not given it up. */
+  readonly canImprove: boolean
+  /** Were it switched now. */
+  readonly predicted: Prediction
+  /** The predictions of the rounds before, the oldest first. */
+  readonly history: readonly Prediction[]
+}
+
+export type Decision = 'continue' | 'switch' | 'abort'
+
+/** A decision and the sentence that says why. */
+export interface Reasoned {
+  readonly decision: Decision
+  readonly why: string
+}
+
+/** The stop rule. Asked after every round; a plain decision is as good as a reasoned one. */
+export type Policy = (progress: PolicyProgress) => Decision | Reasoned

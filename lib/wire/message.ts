@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Arc } from '../errors.ts'
+
+/**
+ * What source and destination tell each other, in docs/protocol.md with the order that they may come in. Where several
+ * devices move together, `member` counts them from 0, in the order of the offer.
+ */
+export type Message = SourceMessage | DestinationMessage
+
+export type SourceMessage = Offer | Prepare | Data | SideData | Yielded | End | Abort
+
+export type DestinationMessage = Answered | Prepared | Loaded | Complete | Running | Abdicated
+
+/** What the source would move. Nothing is touched by it. */
+export interface Offer {
+  readonly kind: 'offer'
+  readonly version: 1
+  readonly members: readonly Member[]
+}
+
+/** The destination's devices, likewise. */
+export interface Answered {
+  readonly kind: 'answered'
+  readonly members: readonly Member[]
+}
+
+/** One device as the other side has to know it. */
+export interface Member {
+  readonly device: string
+  readonly driver: string | undefined
+}
+
+/** To the destination: lead the devices to RESUMING. */
+export interface Prepare {
+  readonly kind: 'prepare'
+}
+
+/** They are in RESUMING: data may come. */
+export interface Prepared {
+  readonly kind: 'prepared'
+  readonly arcs: readonly (readonly Arc[])[]
+}
+
+/** A piece of a device's state. Whoever sends it gives the memory away. */
+export interface Data {
+  readonly kind: 'data'
+  readonly member: number
+  readonly bytes: Uint8Array
+}
+
+/** The device has taken `bytes` bytes in all; a LOAD that they complete has ended. The source may send as much again. */
+export interface Loaded {
+  readonly kind: 'loaded'
+  readonly member: number
+  readonly bytes: number
+  /** How long write(2) took for what is new, in ms on the destination's clock. */
+  readonly writeMs: number
+}
+
+/** What the participant adds to a device's state; before `end`, at most once. */
+export interface SideData {
+  readonly kind: 'side-data'
+  readonly member: number
+  readonly bytes: Uint8Array
+}
+
+/** It is durable that the source's devices run no more unless the destination abdicates. */
+export interface Yielded {
+  readonly kind: 'yielded'
+}
+
+/** The device has given all that it has. */
+export interface End {
+  readonly kind: 'end'
+  readonly member: number
+  readonly bytes: number
+  /** CRC-32 of these bytes in their order. */
+  readonly crc32: number
+}
+
+/** The destination holds the whole state of a device: all is written, counted and summed alike, and RESUMING was left. */
+export interface Complete {
+  readonly kind: 'complete'
+  readonly member: number
+  readonly bytes: number
+  readonly crc32: number
+}
+
+/** The destination owns the state: its devices run. */
+export interface Running {
+  readonly kind: 'running'
+  readonly arcs: readonly (readonly Arc[])[]
+}
+
+/** The source wants its devices back. Answered by `abdicated`, or by `running` where it came too late. */
+export interface Abort {
+  readonly kind: 'abort'
+  readonly error: unknown
+}
+
+/** It is durable that the destination's devices never run with this state. */
+export interface Abdicated {
+  readonly kind: 'abdicated'
+  /** Why, where it was not asked to. */
+  readonly error?: unknown
+}
