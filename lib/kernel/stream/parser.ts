@@ -26,8 +26,9 @@ export interface StreamParser {
   readonly lastImageBytes: number
   /**
    * How many of the stream's first bytes are what a source gives out on entering PRE_COPY, as soon as a header tells:
-   * the first image and all before it, the head of a struct, the setup of qat. A stream without pre-copy has its only
-   * image there. Undefined while unknown, and for drivers without PRE_COPY.
+   * the first image and all before it, the head of a struct, the setup of qat. Where there was no pre-copy, or mlx5 gave
+   * it up after its first SAVE failed, that first image is of the final state. Undefined while unknown, and for drivers
+   * without PRE_COPY.
    */
   readonly initialEnd: number | undefined
   /** Bytes of memory that mlx5 at the destination sets aside because record 0 says so. Undefined where none came. */
