@@ -26,7 +26,7 @@ export async function identify(
   return await Device.create({
     backend,
     capabilities,
-    regions: check => readRegions(backend, check),
+    regions: check => readRegions(backend, check, { migrates: capabilities.stopCopy }),
     precopyInfoV2: wantsV2 && (await optIn(backend)),
     resetAtOpen: keepsState ? await resetUnlessRunning(backend) : undefined,
     resetAtClose: keepsState,
