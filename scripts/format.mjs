@@ -8,10 +8,11 @@ import { StepError, main, run, step } from './steps.mjs'
 
 /** The C and C++ that is ours to format: kernel code keeps the kernel's own style. */
 function nativeSources() {
-  const files = ['native', 'test/native', 'test/contract', 'test/kernel/participant'].flatMap(directory =>
-    readdirSync(join(ROOT, directory), { recursive: true, encoding: 'utf8' })
-      .filter(path => /\.(c|cc|h)$/.test(path))
-      .map(path => join(directory, path)),
+  const files = ['native', 'test/native', 'test/contract', 'test/kernel/participant', 'bench/engine'].flatMap(
+    directory =>
+      readdirSync(join(ROOT, directory), { recursive: true, encoding: 'utf8' })
+        .filter(path => /\.(c|cc|h)$/.test(path))
+        .map(path => join(directory, path)),
   )
   if (files.length === 0)
     throw new StepError('There is no C or C++ to format: clang-format would praise that')

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is measured: one call.
+import { migrate } from 'vfio-migrate'
+
+/** @typedef {import('./bottled_pair.mjs').BottledPair} BottledPair */
+
+/**
+ * Any prediction meets this limit, so that the engine switches as soon as a switch costs nothing that a round saves:
+ * how many rounds that takes is in its report, and the C program makes as many.
+ */
+const downtimeLimitMs = 60_000
+
+/**
+ * Moves the devices of the pairs as one set; a single one is no set.
+ * @param {BottledPair[]} pairs
+ * @param {{ precopy?: boolean, bandwidth?: number }} options bandwidth: bytes a second
+ */
+export async function moveByEngine(pairs, options) {
+  const all = { from: pairs.map(({ source }) => source), to: pairs.map(({ destination }) => destination) }
+  const [one] = pairs
+  const devices = pairs.length > 1 || !one ? all : { from: one.source, to: one.destination }
+  const report = await migrate({ ...devices, ...options, downtimeLimitMs })
+  const { downtimeMs, totalMs, bytes, precopyBytes, rounds } = report
+  return { downtimeMs, totalMs, bytes, precopyBytes, rounds, parts: report.downtime, phases: report.phases }
+}

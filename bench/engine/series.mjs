@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is measured against what. Within a round each way of moving has its turn, the first one another each time:
+// what the machine does meanwhile meets all of them.
+import { moveByEngine } from './engine.mjs'
+import { moveByProgram } from './program.mjs'
+import { moveFresh, withPairs } from './bottled_pair.mjs'
+
+/** @typedef {{ downtimeMs: number, pausedMs: number, totalMs: number, bytes: number, precopyBytes: number, rounds: number | 'none' }} Moved */
+/** @typedef {Record<string, Moved[]>} Rounds by the names of the ways, one of each a round */
+
+const mebibyte = 2 ** 20
+const warmUps = 2
+
+/** All of the working set is dirty again before an image of it is loaded, so that every final image has its size. */
+const workload = { size: 64 * mebibyte, rate: 512 * mebibyte, working_set: 8 * mebibyte }
+
+/** Commands that take their time, µs, while no CPU works for them; the images are small. */
+const deviceBound = {
+  size: mebibyte,
+  rate: 16 * mebibyte,
+  working_set: mebibyte / 4,
+  latency: {
+    SUSPEND_INITIATOR: 40_000,
+    SUSPEND_RESPONDER: 40_000,
+    RESUME_RESPONDER: 40_000,
+    RESUME_INITIATOR: 40_000,
+    QUERY: 5_000,
+    SAVE: 120_000,
+    LOAD: 120_000,
+  },
+}
+
+const linkBandwidth = 64 * mebibyte
+const setSize = 4
+
+/**
+ * The engine, the C program, and the C program once more, with as many rounds of pre-copy as the engine makes.
+ * @param {number} rounds @param {boolean} precopy @returns {Promise<Rounds>}
+ */
+function besideC(rounds, precopy) {
+  return withPairs(1, workload, async pairs => {
+    /** @type {number | 'none'} */
+    let asked = 'none'
+    const engine = async () => {
+      const moved = await moveFresh(pairs, moveByEngine, precopy ? {} : { precopy })
+      if (precopy) asked = moved.rounds
+      return moved
+    }
+    const program = () => moveFresh(pairs, moveByProgram, asked)
+    return await measured(rounds, { engine, program, again: program })
+  })
+}
+
+/** A set beside one of its devices, where the devices are what takes the time. @param {number} rounds @returns {Promise<Rounds>} */
+function setBesideOne(rounds) {
+  return withPairs(setSize, deviceBound, pairs => {
+    const one = () => moveFresh(pairs.slice(0, 1), moveByEngine, {})
+    const set = () => moveFresh(pairs, moveByEngine, {})
+    return measured(rounds, { one, set })
+  })
+}
+
+/** With pre-copy and without, over a link that is slower than the devices. @param {number} rounds @returns {Promise<Rounds>} */
+function precopyBesideNone(rounds) {
+  return withPairs(1, workload, pairs => {
+    const link = { bandwidth: linkBandwidth }
+    const precopy = () => moveFresh(pairs, moveByEngine, link)
+    const none = () => moveFresh(pairs, moveByEngine, { ...link, precopy: false })
+    return measured(rounds, { precopy, none })
+  })
+}
+
+/**
+ * @param {number} rounds
+ * @param {Record<string, () => Promise<Moved>>} ways
+ * @returns {Promise<Rounds>}
+ */
+async function measured(rounds, ways) {
+  const names = Object.keys(ways)
+  /** @type {Rounds} */
+  const results = Object.fromEntries(names.map(name => [name, []]))
+  for (let round = -warmUps; round < rounds; round++) {
+    const first = Math.max(0, round) % names.length
+    for (const name of [...names.slice(first), ...names.slice(0, first)]) {
+      const moved = await ways[name]()
+      if (round >= 0) results[name].push(moved)
+    }
+  }
+  return results
+}
+
+/** @type {Record<string, (rounds: number) => Promise<Rounds>>} */
+export const series = {
+  precopy: rounds => besideC(rounds, true),
+  stopped: rounds => besideC(rounds, false),
+  set: setBesideOne,
+  link: precopyBesideNone,
+}
