@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/**
- * How a driver's state behaves in pre-copy, which decides what can be predicted. Source: the drivers of Linux 7.2.
- * `incremental`: each image holds what has changed since the one before (mlx5). `full`: each image is the whole state
- * (virtio). `setup`: pre-copy gives a header and saves no downtime (qat, hisi_acc, mtty). `none`: there is no pre-copy.
- */
-export type PrecopyClass = 'incremental' | 'full' | 'setup' | 'none'
+import type { PrecopyClass } from '../kernel/drivers.ts'
 
 /** What one round of pre-copy measured of one device. Times in ms on the source's clock, sizes in bytes. */
 export interface RoundSample {
@@ -21,7 +16,7 @@ export interface RoundSample {
   readonly bytes: number
   /** From the answer to the first byte: the rest of the SAVE. Zero where nothing came. */
   readonly firstByteMs: number
-  /** From the first byte read to the last one sent, the link's limit included. */
+  /** From the first byte read to the last one sent, the link's limit included; other devices' bytes share that time. */
   readonly sendMs: number
   /** From the last byte sent to the word that it is loaded. */
   readonly loadMs: number
@@ -32,8 +27,17 @@ export interface DeviceOutlook {
   readonly precopy: PrecopyClass
   /** MIG_DATA_SIZE: on mlx5 the full image, also in pre-copy. Undefined where the driver does not tell. */
   readonly stateBytes: number | undefined
-  /** Measured when the destination was led to RESUMING: how long an arc of such a device takes to stop, in ms. */
+  /**
+   * How long the arcs that stop such a device take together, in ms: measured when the destination was led to RESUMING.
+   */
   readonly stopArcsMs: number
+  /** How long the arc into pre-copy took, in ms. A driver whose images are full makes one in that arc. */
+  readonly precopyArcMs?: number | undefined
+  /**
+   * The final image comes in records of so many bytes, each loaded while the next one is saved; undefined where it is
+   * one record. On mlx5 that is the size told by the first record of the stream, where it is less than `stateBytes`.
+   */
+  readonly chunkBytes?: number | undefined
 }
 
 /** What the downtime would be made of, in ms. */
@@ -53,6 +57,8 @@ export interface DowntimeParts {
 /** A downtime that is foreseen. */
 export interface Prediction {
   readonly downtimeMs: number
+  /** The same, if all goes as badly as what was measured makes likely. */
+  readonly worstMs: number
   readonly parts: DowntimeParts
   /** Bytes that would be moved while the devices stand. */
   readonly bytes: number

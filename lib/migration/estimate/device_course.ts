@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { DeviceOutlook, RoundSample } from '../progress.ts'
+import { CostLine } from './cost_line.ts'
+import { Increments } from './increments.ts'
+
+/** What one device's final image is expected to cost; times in ms. */
+export interface FinalImage {
+  readonly bytes: number
+  /** The arcs that stop the device, with the firmware's answer how much there is to save. */
+  readonly stopArcsMs: number
+  readonly saveMs: number
+  readonly loadMs: number
+}
+
+/**
+ * LOAD on a device of which nothing was measured takes a GB/s: a guess, for where there is nothing better.
+ */
+export const assumedBytesPerMs = 1e6
+
+/** What the rounds have shown of one device, and what follows from that for the image that is left. */
+export class DeviceCourse {
+  readonly #outlook: DeviceOutlook
+  readonly #saves = new CostLine()
+  readonly #loads = new CostLine()
+  readonly #increments = new Increments()
+  #rounds = 0
+  #askMs = Infinity
+  /** When the last image was begun: what has changed since then is left. */
+  #begunAt: number | undefined
+  /** Nothing had changed until then. */
+  #cleanUntil = 0
+  #fullBytes: number | undefined
+  #movedBytes = 0
+  #initialBytesLeft: number
+  /** Something was promised and nothing came. */
+  #isSilent = false
+  #hasGivenUp = false
+
+  constructor(outlook: DeviceOutlook) {
+    this.#outlook = outlook
+    this.#initialBytesLeft = outlook.precopy === 'none' ? 0 : 1
+    if (outlook.precopy === 'full' && outlook.precopyArcMs !== undefined) {
+      this.#saves.observe(outlook.stateBytes ?? 0, outlook.precopyArcMs)
+    }
+  }
+
+  get initialBytesLeft(): number {
+    return this.#initialBytesLeft
+  }
+
+  /** Another round can make the final image smaller, or tell more about it. */
+  get canImprove(): boolean {
+    if (this.#outlook.precopy === 'none' || this.#hasGivenUp) return false
+    return this.#outlook.precopy === 'incremental' || this.#initialBytesLeft > 0
+  }
+
+  observe(sample: RoundSample): void {
+    const { initialBytes, dirtyBytes, bytes, reinit } = sample
+    const promised = initialBytes + dirtyBytes
+    const isFirst = this.#rounds++ === 0
+    if (!isFirst) this.#askMs = Math.min(this.#askMs, sample.askMs)
+    this.#judge(promised, bytes, isFirst)
+    this.#initialBytesLeft = Math.max(0, initialBytes - bytes)
+    if (bytes > 0) this.#learnCosts(sample, isFirst)
+    if (isFirst || reinit) this.#takeFull(sample, isFirst)
+    else if (initialBytes === 0) this.#takeIncrement(sample)
+    this.#movedBytes += bytes
+  }
+
+  /**
+   * A driver that gives pre-copy up says nothing: what it promised does not come, it promises nothing from then on, and
+   * its final image is the full one. Where the first SAVE failed there never is anything.
+   */
+  #judge(promised: number, bytes: number, isFirst: boolean): void {
+    const isEmpty = bytes === 0 && this.#outlook.precopy === 'incremental'
+    if (bytes === 0 && (this.#isSilent || (isFirst && isEmpty && promised === 0))) this.#hasGivenUp = true
+    this.#isSilent = bytes === 0 && (promised > 0 || this.#isSilent)
+  }
+
+  /** The first answer waits for the first SAVE, which makes that wait its cost; the others find none running. */
+  #learnCosts({ askMs, firstByteMs, loadMs, bytes }: RoundSample, isFirst: boolean): void {
+    this.#loads.observe(bytes, loadMs)
+    if (this.#outlook.precopy !== 'incremental') return
+    this.#saves.observe(bytes, isFirst ? askMs + firstByteMs : firstByteMs)
+  }
+
+  /** The first image was begun with pre-copy, just before it was asked for. */
+  #takeFull({ askedAt, askMs, bytes, initialBytes }: RoundSample, isFirst: boolean): void {
+    this.#begunAt = isFirst ? askedAt : askedAt + askMs
+    this.#cleanUntil = this.#begunAt
+    if (bytes > 0) this.#fullBytes = Math.max(bytes, bytes < initialBytes ? initialBytes : 0)
+  }
+
+  /** The answer begins the image; one that promises nothing begins none. */
+  #takeIncrement({ askedAt, askMs, dirtyBytes, bytes }: RoundSample): void {
+    const at = askedAt + askMs
+    if (dirtyBytes > 0 && bytes === 0) return
+    this.#increments.observe(at - this.#cleanUntil, bytes)
+    this.#cleanUntil = at
+    if (bytes > 0) this.#begunAt = at
+  }
+
+  /** The whole of it, as MIG_DATA_SIZE or a first image says. */
+  get #full(): number {
+    return this.#fullBytes ?? this.#outlook.stateBytes ?? 0
+  }
+
+  /** Were its stopping begun at `at`, on the clock of the samples. */
+  foresee(at: number): FinalImage {
+    return this.#costs(this.#finalBytes(at), 0)
+  }
+
+  /** The same, if everything misses what is foreseen by as much as it has missed it before, twice over. */
+  fear(at: number): FinalImage {
+    return this.#costs(this.#mostBytes(at), 2)
+  }
+
+  #costs(bytes: number, fears: number): FinalImage {
+    return {
+      bytes,
+      stopArcsMs: this.#outlook.stopArcsMs + (this.#askMs < Infinity ? this.#askMs : 0),
+      saveMs: (this.#saves.at(bytes) ?? 0) * (1 + fears * this.#saves.error),
+      loadMs: (this.#loads.at(bytes) ?? bytes / assumedBytesPerMs) * (1 + fears * this.#loads.error),
+    }
+  }
+
+  #finalBytes(at: number): number {
+    if (this.#outlook.precopy !== 'incremental') return this.#outlook.stateBytes ?? this.#full
+    const increment = this.#isTracked ? this.#increments.at(this.#untrackedMs(at)) : undefined
+    return increment === undefined ? this.#full : Math.min(this.#full, increment + this.#owedBytes)
+  }
+
+  #mostBytes(at: number): number {
+    const bytes = this.#finalBytes(at)
+    if (this.#outlook.precopy !== 'incremental') return bytes
+    const fastest = this.#increments.peakRate * this.#untrackedMs(at) + this.#owedBytes
+    return Math.min(Math.max(this.#full, bytes), Math.max(fastest, bytes * (1 + 2 * this.#increments.error)))
+  }
+
+  get #isTracked(): boolean {
+    return this.#begunAt !== undefined && !this.#hasGivenUp && !this.#isSilent
+  }
+
+  /** It writes until the first of the arcs that stop it has come to its end: half of them. */
+  #untrackedMs(at: number): number {
+    return Math.max(0, at + this.#outlook.stopArcsMs / 2 - this.#cleanUntil)
+  }
+
+  /** In chunk mode the first images need not hold all; what was never moved is left. */
+  get #owedBytes(): number {
+    const { chunkBytes, stateBytes } = this.#outlook
+    return chunkBytes === undefined ? 0 : Math.max(0, (stateBytes ?? 0) - this.#movedBytes)
+  }
+}

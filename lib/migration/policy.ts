@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Decision, Policy, PolicyProgress, Prediction, Reasoned } from './progress.ts'
+
+/** The stop rule that `migrate` uses. */
+export interface PresetPolicyOptions {
+  /** The longest downtime that is wanted, in ms: 300 unless told otherwise. */
+  readonly downtimeLimitMs?: number
+  /** Pre-copy is over after the first round that ends later than this, in ms since it began. None by default. */
+  readonly deadlineMs?: number | undefined
+  /** What then: `switch` whatever the downtime (the default), or `abort`. */
+  readonly onDeadline?: 'switch' | 'abort'
+  /** The most rounds. None by default. */
+  readonly maxRounds?: number | undefined
+  /**
+   * What to do over the limit when three rounds have made the predicted downtime no tenth shorter: `switch` all the same
+   * (the default), `abort`, or `continue`, which without a deadline may go on for ever.
+   */
+  readonly onStall?: 'switch' | 'continue' | 'abort'
+}
+
+interface Rules {
+  readonly downtimeLimitMs: number
+  readonly deadlineMs: number
+  readonly onDeadline: 'switch' | 'abort'
+  readonly maxRounds: number
+  readonly onStall: Decision
+}
+
+/** Rounds that may bring no gain before there is nothing to hope for. */
+const patience = 3
+/** What counts as a gain: a tenth. */
+const gain = 0.9
+
+/**
+ * Switches when the downtime that is to be expected is within the limit, also if things go badly, and another round would
+ * make it little shorter; and where going on is no use. It never switches before the initial bytes of all devices are
+ * loaded, unless a deadline or `maxRounds` forces it or they do not come.
+ *
+ * @throws TypeError or RangeError that names the field for a value that means nothing.
+ */
+export function presetPolicy(options: PresetPolicyOptions = {}): Policy {
+  const rules = checked(options)
+  return progress => decide(progress, rules)
+}
+
+function decide(progress: PolicyProgress, rules: Rules): Reasoned {
+  const { round, elapsedMs, canImprove, initialBytesLeft, predicted } = progress
+  const { downtimeLimitMs, deadlineMs, onDeadline, maxRounds, onStall } = rules
+  const isWithin = predicted.downtimeMs <= downtimeLimitMs
+  const foreseen = `${ms(predicted.downtimeMs)} of downtime foreseen, ${ms(downtimeLimitMs)} wanted`
+  if (elapsedMs >= deadlineMs)
+    return { decision: onDeadline, why: `the deadline of ${ms(deadlineMs)} has passed: ${foreseen}` }
+  if (!canImprove)
+    return {
+      decision: isWithin || onStall !== 'abort' ? 'switch' : 'abort',
+      why: `another round would change nothing: ${foreseen}`,
+    }
+  if (round >= maxRounds)
+    return { decision: 'switch', why: `these were all ${maxRounds} rounds: ${foreseen}` }
+  if (initialBytesLeft > 0)
+    return { decision: 'continue', why: `${initialBytesLeft} initial bytes are not loaded` }
+  const isStalled = stalls(progress)
+  if (!isWithin) {
+    if (isStalled) return { decision: onStall, why: `${patience} rounds have brought no gain: ${foreseen}` }
+    return { decision: 'continue', why: foreseen }
+  }
+  if (isStalled)
+    return { decision: 'switch', why: `${foreseen}, and ${patience} rounds have brought no gain` }
+  if (predicted.worstMs > downtimeLimitMs)
+    return { decision: 'continue', why: `${foreseen}, but it may come to ${ms(predicted.worstMs)}` }
+  if (gains(progress)) return { decision: 'continue', why: `${foreseen}, and rounds still make it shorter` }
+  return { decision: 'switch', why: foreseen }
+}
+
+function stalls({ predicted, history }: PolicyProgress): boolean {
+  const all = [...history, predicted]
+  return all.length > patience && least(all.slice(-patience)) > gain * least(all.slice(0, -patience))
+}
+
+function gains({ predicted, history }: PolicyProgress): boolean {
+  const last = history.at(-1)
+  return last !== undefined && predicted.downtimeMs < gain * last.downtimeMs
+}
+
+function least(predictions: readonly Prediction[]): number {
+  return Math.min(...predictions.map(({ downtimeMs }) => downtimeMs))
+}
+
+function ms(value: number): string {
+  return `${Number(value.toPrecision(3))} ms`
+}
+
+function checked(options: PresetPolicyOptions): Rules {
+  const { downtimeLimitMs = 300, deadlineMs = Infinity, onDeadline = 'switch' } = options
+  const { maxRounds = Infinity, onStall = 'switch' } = options
+  checkAbove0({ downtimeLimitMs, deadlineMs, maxRounds })
+  if (maxRounds !== Infinity && !Number.isInteger(maxRounds))
+    throw new RangeError(`maxRounds is a whole number, and not ${maxRounds}`)
+  checkWord('onDeadline', onDeadline, ['switch', 'abort'])
+  checkWord('onStall', onStall, ['switch', 'continue', 'abort'])
+  return { downtimeLimitMs, deadlineMs, onDeadline, maxRounds, onStall }
+}
+
+function checkAbove0(fields: Readonly<Record<string, unknown>>): void {
+  for (const [name, value] of Object.entries(fields)) {
+    if (typeof value !== 'number') throw new TypeError(`${name} is a number, and not ${typeof value}`)
+    if (!(value > 0)) throw new RangeError(`${name} is more than 0, and not ${value}`)
+  }
+}
+
+function checkWord(name: string, value: unknown, words: readonly string[]): void {
+  if (words.includes(value as string)) return
+  throw new TypeError(`${name} is one of ${words.join(', ')}, and not ${JSON.stringify(value)}`)
+}
