@@ -15,6 +15,22 @@ export type Origin = 'opened' | 'lent'
 /** How the fd was had: by /dev/vfio/devices/vfioN and /dev/iommu, by /dev/vfio/N and a container, or by being given it. */
 export type Via = 'cdev' | 'group' | 'fd' | 'backend'
 
+/**
+ * Where several devices wait for each other between two SETs: none goes on before all have come. A party that cannot
+ * come, because a SET of its failed or it was closed, breaks it.
+ */
+export interface Barrier {
+  /** Whoever waits, or comes later, goes no further. Idempotent; without effect once all have come. */
+  break(): void
+}
+
+/** A party's place at a barrier. */
+export interface Gate {
+  readonly barrier: Barrier
+  /** Index of the SET before which it waits for the others. */
+  readonly before: number
+}
+
 /** One device behind the seam. The mock is one; the addon makes another. */
 export interface DeviceBackend {
   /** It is simulated: there is no kernel, and no hardware, behind it. */
@@ -27,6 +43,8 @@ export interface DeviceBackend {
   readonly via: Via
   readonly clock: Clock
   readonly calls: DeviceCalls
+  /** For so many devices, which have this function in common: what `setStates` of each takes in its gate. */
+  readonly barrier?: (parties: number) => Barrier
 }
 
 /** What makes a backend whenever it is opened: a MockDevice. */
@@ -58,8 +76,11 @@ export interface DeviceCalls {
    * VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE, SET for each state in turn, without returning here in between; stops at
    * the first that fails. What a session needs beside the kernel's fd is made before the first SET of a list that could
    * open one: a failure there has touched nothing.
+   *
+   * With a `gate` the lane waits in the middle for the other parties; where they do not come it answers 0 and goes no
+   * further. Whatever keeps it from getting there breaks the barrier. Only backends with a `barrier` take one.
    */
-  setStates(states: readonly number[]): Promise<ArcsAnswer>
+  setStates(states: readonly number[], gate?: Gate): Promise<ArcsAnswer>
   /** VFIO_DEVICE_FEATURE_MIG_DATA_SIZE: bytes. */
   dataSize(): Promise<Answer>
   /** VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2: a one-way opt-in, kept until the last close of the device. */
@@ -105,7 +126,7 @@ export interface SessionCalls {
 export interface ArcsAnswer {
   /** 0, or -errno of the SET that failed, or of what had to be made before the first one. */
   readonly result: Answer
-  /** How many SETs succeeded. */
+  /** How many SETs succeeded; fewer than were asked for with a `result` of 0 where the gate did not open. */
   readonly done: number
   /**
    * Milliseconds on the backend's clock: [0] when the first SET was issued, [i] when the i-th was answered, the failed one
@@ -113,6 +134,8 @@ export interface ArcsAnswer {
    * -ENODEV, `done` 0, and [1] the moment at which that was found.
    */
   readonly times: Float64Array
+  /** When the gate was passed, on the same clock: the SET behind it was issued then. Absent where there was none to pass. */
+  readonly passed?: number
   /** The device's arc number after the last success: it counts every SET of this device that succeeded. */
   readonly arc: number
   /** The session that one of the SETs opened; the caller owns it. */
@@ -212,6 +235,8 @@ export interface Addon {
    * twice. A call that fails takes nothing.
    */
   adopt(fd: number, companions: Companions): OpenAnswer
+  /** A barrier for `parties` devices, at least 1. */
+  readonly barrier: (parties: number) => Barrier
   /** How many lanes (threads) and sessions are alive in this process: for leak tests. */
   census(): { readonly lanes: number; readonly sessions: number; readonly devices: number }
 }

@@ -55,7 +55,7 @@ export async function openByName(name: string, options: OpenOptions): Promise<De
     const { calls, result, step } = await ways[via](addon, facts, token)
     if (calls !== undefined) {
       const { name, driver } = facts
-      return { name, driver, origin: 'opened', via, clock: monotonicClock, calls }
+      return { name, driver, origin: 'opened', via, clock: monotonicClock, calls, barrier: addon.barrier }
     }
     tries.push({ via, step, result, path: nodeOf(via, step, facts), token: token !== undefined })
   }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { DeviceBackend, DeviceFds, Origin, Via } from '../backend/seam.ts'
+import type { Barrier, DeviceBackend, DeviceFds, Gate, Origin, Via } from '../backend/seam.ts'
 import type { Clock } from '../clock.ts'
 import { throwIfAborted } from '../abort.ts'
-import { VfioError, VfioSystemError, type Arc } from '../errors.ts'
+import { isVfioError, VfioError, VfioSystemError, type Arc } from '../errors.ts'
 import { errno } from '../kernel/errno.ts'
 import { precopyInfoReinit, type Capabilities } from '../kernel/feature.ts'
 import { stateNumber, type StateName } from '../kernel/state.ts'
@@ -11,7 +11,7 @@ import type { Region } from './regions.ts'
 import type { ResumingStream } from './resuming_stream.ts'
 import { announcedImageWaitMs, type SavingStream } from './saving_stream.ts'
 import { DeviceSession } from './session.ts'
-import { askState, PathDriver, type PathOptions } from './path.ts'
+import { askState, PathDriver, type PathOptions, type Plan } from './path.ts'
 import { checkState, checkTarget } from './transition.ts'
 
 /** What VFIO_MIG_GET_PRECOPY_INFO answered, and what this side holds already. All in bytes. */
@@ -39,6 +39,46 @@ export interface Identity {
   readonly resetAtClose: boolean
   /** Explains why it cannot migrate. */
   readonly whyNotMigratable: () => Promise<VfioError>
+}
+
+/** A path that is checked and not begun: its device is busy with it until it was driven or given up. @internal */
+export interface PlannedPath extends Plan {
+  /** What its backend makes barriers with. */
+  readonly makeBarrier: DeviceBackend['barrier']
+  /** Refuses it where the device was closed since. */
+  check(): void
+  /** Never rejects. */
+  drive(gate?: Gate): Promise<DrivenPath>
+  giveUp(): void
+}
+
+/** What a path came to: `error` where it failed, `heldIn` where it was not let through its gate. @internal */
+export interface DrivenPath {
+  readonly arcs: Arc[]
+  readonly error?: Error
+  readonly heldIn?: StateName
+}
+
+/** What keeps a device busy. */
+class Occupation {
+  readonly operation: string
+  /** Resolves when it is over. */
+  readonly over: Promise<void>
+  /** A reset came meanwhile. */
+  isOvertaken = false
+  /** Where it may be waiting for other devices. */
+  barrier: Barrier | undefined
+  readonly end: () => void
+
+  constructor(operation: string, then: () => void) {
+    this.operation = operation
+    let resolve: () => void
+    this.over = new Promise(done => (resolve = done))
+    this.end = () => {
+      then()
+      resolve()
+    }
+  }
 }
 
 /**
@@ -70,8 +110,7 @@ export class Device {
   readonly #session: DeviceSession
   #regions: readonly Region[] = []
   readonly #path: PathDriver
-  #busy: { readonly operation: string; readonly path: Promise<unknown> } | undefined
-  #resets = 0
+  #busy: Occupation | undefined
   #poison: VfioSystemError | undefined
   #closed: Promise<void> | undefined
 
@@ -140,19 +179,35 @@ export class Device {
    * that the kernel answered afterwards, and the recovery.
    */
   async setState(target: StateName, options: PathOptions = {}): Promise<Arc[]> {
-    const operation = `setState('${target}')`
+    const path = await this.plan(`setState('${target}')`, target, options)
+    const { arcs, error } = await path.drive()
+    if (error !== undefined) throw error
+    return arcs
+  }
+
+  /** Checks a path and begins nothing. @internal */
+  async plan(operation: string, target: StateName, options: PathOptions): Promise<PlannedPath> {
     this.#checkUsable(operation)
     if (!this.capabilities.stopCopy) throw await this.#facts.whyNotMigratable()
     checkTarget(target, this.capabilities, this.name)
     if (options.from !== undefined) checkState(options.from, this.name)
     this.#checkFree(operation)
     throwIfAborted(options.signal)
-    const path = this.#drive(target, options, operation)
-    this.#busy = { operation, path }
+    const busy = new Occupation(operation, () => (this.#busy = undefined))
+    this.#busy = busy
+    const check = (): void => this.#checkOpen(operation)
     try {
-      return await path
-    } finally {
-      this.#busy = undefined
+      const plan = await this.#path.plan(target, options, check)
+      return {
+        ...plan,
+        check,
+        makeBarrier: this.#backend.barrier,
+        drive: gate => this.#drive(plan, busy, gate),
+        giveUp: () => busy.end(),
+      }
+    } catch (error) {
+      busy.end()
+      throw error
     }
   }
 
@@ -201,6 +256,8 @@ export class Device {
    */
   async reset(): Promise<void> {
     this.#checkOpen('reset()')
+    // What is reset is not where the others of its set wait for it.
+    this.#busy?.barrier?.break()
     const answer = await this.#backend.calls.reset()
     if (answer < 0) {
       throw this.#systemError(answer, 'VFIO_DEVICE_RESET', {
@@ -209,7 +266,7 @@ export class Device {
       })
     }
     this.#poison = undefined
-    this.#resets++
+    if (this.#busy) this.#busy.isOvertaken = true
     await this.#session.end('the device was reset')
   }
 
@@ -234,7 +291,8 @@ export class Device {
 
   async #close(): Promise<void> {
     // A path that is under way ends first: it may lead where the device must not be left.
-    await this.#busy?.path.catch(() => undefined)
+    this.#busy?.barrier?.break()
+    await this.#busy?.over
     await this.#session.end('the device was closed')
     if (this.#facts.resetAtClose && (await this.#backend.calls.getState()) !== stateNumber('RUNNING')) {
       await this.#backend.calls.reset()
@@ -242,13 +300,19 @@ export class Device {
     await this.#backend.calls.close()
   }
 
-  async #drive(target: StateName, options: PathOptions, operation: string): Promise<Arc[]> {
-    const resets = this.#resets
-    const { arcs, failure } = await this.#path.drive(target, options, () => this.#checkOpen(operation))
-    if (failure === undefined) return arcs
-    // A reset that overtook the path has cleared what it left behind.
-    if (failure.poisons && resets === this.#resets) this.#poison = failure.error
-    throw failure.error
+  async #drive(plan: Plan, busy: Occupation, gate: Gate | undefined): Promise<DrivenPath> {
+    busy.barrier = gate?.barrier
+    try {
+      const { failure, ...driven } = await this.#path.drive(plan, gate)
+      if (failure === undefined) return driven
+      // A reset that overtook the path has cleared what it left behind.
+      if (failure.poisons && !busy.isOvertaken) this.#poison = failure.error
+      return { ...driven, error: failure.error }
+    } catch (error) {
+      return { arcs: isVfioError(error) ? [...error.arcs] : [], error: error as Error }
+    } finally {
+      busy.end()
+    }
   }
 
   #checkOpen(operation: string): void {

@@ -26,7 +26,8 @@ export async function adoptFd(lent: LentDevice): Promise<DeviceBackend> {
       `fd ${fd} is no VFIO device: it is ${what}. It was left as it is`,
     )
   }
-  const { calls, result } = loadAddon().adopt(fd, companions)
+  const addon = loadAddon()
+  const { calls, result } = addon.adopt(fd, companions)
   if (calls === undefined) throw refusal(result, numbers)
   return {
     name: facts.device?.name ?? `fd:${fd}`,
@@ -35,6 +36,7 @@ export async function adoptFd(lent: LentDevice): Promise<DeviceBackend> {
     via: 'fd',
     clock: monotonicClock,
     calls,
+    barrier: addon.barrier,
   }
 }
 

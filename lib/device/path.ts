@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { throwIfAborted } from '../abort.ts'
-import type { ArcsAnswer, DeviceBackend, SessionCalls } from '../backend/seam.ts'
+import type { ArcsAnswer, DeviceBackend, Gate, SessionCalls } from '../backend/seam.ts'
 import { VfioError, VfioSystemError, type Arc } from '../errors.ts'
 import { errno } from '../kernel/errno.ts'
 import type { Capabilities } from '../kernel/feature.ts'
 import { stateName, stateNumber, type StateName } from '../kernel/state.ts'
+import { setStates } from './gate.ts'
 import type { DeviceSession } from './session.ts'
 import { checkUnmoved, edgesOf, opensSession, planPath, poisons, type Edge } from './transition.ts'
 
@@ -20,10 +21,22 @@ export interface PathOptions {
   readonly from?: StateName
 }
 
+/** A path that is checked and not begun. @internal */
+export interface Plan {
+  readonly from: StateName
+  readonly target: StateName
+  /** Along the kernel's table. */
+  readonly edges: readonly Edge[]
+  /** The whole path is one SET. */
+  readonly direct: boolean
+}
+
 /** What a path came to. @internal */
 export interface PathOutcome {
   readonly arcs: Arc[]
   readonly failure?: { readonly error: VfioSystemError; readonly poisons: boolean }
+  /** It was not let through its gate: where the device waits. */
+  readonly heldIn?: StateName
 }
 
 /** The state that the kernel answers. @internal */
@@ -50,9 +63,9 @@ export class PathDriver {
     this.#session = session
   }
 
-  /** `checkOpen` is called when the state is known, before anything is touched. */
-  async drive(target: StateName, options: PathOptions, checkOpen: () => void): Promise<PathOutcome> {
-    const { name, calls } = this.#backend
+  /** Touches nothing. `checkOpen` is called when the state is known. */
+  async plan(target: StateName, options: PathOptions, checkOpen: () => void): Promise<Plan> {
+    const { name } = this.#backend
     const from = await askState(this.#backend)
     checkOpen()
     await this.#session.reconcile(from)
@@ -60,30 +73,45 @@ export class PathDriver {
     const edges = edgesOf(from, planPath(from, target, this.#capabilities, name))
     this.#session.checkPath(edges)
     throwIfAborted(options.signal)
+    return { from, target, edges, direct: options.direct === true }
+  }
+
+  /** Drives the device along the path, with the others of a `gate` where there is one. */
+  async drive({ from, target, edges, direct }: Plan, gate?: Gate): Promise<PathOutcome> {
     if (edges.length === 0) return { arcs: [] }
 
     this.#session.before(edges)
-    const steps: Edge[] = options.direct ? [{ from, to: target }] : edges
-    const answer = await calls.setStates(steps.map(({ to }) => stateNumber(to)))
-    const made = options.direct && answer.result >= 0 ? edges : steps.slice(0, answer.done)
-    const arcs = steps.slice(0, answer.done).map((edge, index) => ({ ...edge, ms: span(answer, index) }))
+    const steps = direct ? [{ from, to: target }] : edges
+    const states = steps.map(({ to }) => stateNumber(to))
+    const answer = await setStates(this.#backend.calls, states, gate)
+    const made = direct && answer.result >= 0 ? edges : steps.slice(0, answer.done)
+    const arcs = steps
+      .slice(0, answer.done)
+      .map((edge, index) => ({ ...edge, ms: span(answer, index, gate?.before) }))
     const failed = failedEdge(steps, answer)
     if (answer.session && !made.some(opensSession)) throw await this.#begunAnew(answer.session, arcs, target)
     if (failed === undefined) {
       await this.#session.after(made, answer)
       if (answer.result < 0) throw this.#notBegun(answer.result, from)
-      return { arcs }
+      return answer.done < steps.length ? { arcs, heldIn: await this.#whereNow(arcs, from) } : { arcs }
     }
     if (await this.#isGone(answer)) {
       await this.#session.end('the device is gone')
       return { arcs, failure: { error: this.#lost(failed.from, target, arcs), poisons: false } }
     }
-    const spoilt = (options.direct ? edges : [failed]).some(poisons)
+    const spoilt = (direct ? edges : [failed]).some(poisons)
     await this.#session.after(made, answer, spoilt)
     return {
       arcs,
       failure: { error: await this.#explain(answer.result, failed, arcs, spoilt), poisons: spoilt },
     }
+  }
+
+  /** Where its arcs have led it, unless a reset came meanwhile. */
+  async #whereNow(arcs: readonly Arc[], from: StateName): Promise<StateName> {
+    const state = stateName(await this.#backend.calls.getState())
+    if (state !== undefined) await this.#session.reconcile(state)
+    return state ?? arcs.at(-1)?.to ?? from
   }
 
   /**
@@ -159,8 +187,10 @@ function failedEdge(steps: readonly Edge[], { result, done, session, times }: Ar
   return last !== undefined && opensSession(last) && session === undefined ? last : steps[done]
 }
 
-function span({ times }: ArcsAnswer, index: number): number {
-  return (times[index + 1] ?? 0) - (times[index] ?? 0)
+/** How long a SET took, without the wait at the gate before it. */
+function span({ times, passed }: ArcsAnswer, index: number, gate: number | undefined): number {
+  const issued = index === gate ? passed : times[index]
+  return (times[index + 1] ?? 0) - (issued ?? 0)
 }
 
 function remedyFor(failed: Edge, state: StateName | undefined, poisoned: boolean): string {

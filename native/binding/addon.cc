@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "arguments.h"
+#include "barrier.h"
 #include "environment.h"
 #include "open.h"
 
@@ -22,6 +23,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("openCdev", Napi::Function::New<OpenCdevCall>(env, "openCdev"));
   exports.Set("openGroup", Napi::Function::New<OpenGroupCall>(env, "openGroup"));
   exports.Set("adopt", Napi::Function::New<AdoptCall>(env, "adopt"));
+  exports.Set("barrier", Napi::Function::New<BarrierCall>(env, "barrier"));
   exports.Set("census", Napi::Function::New<CountCensus>(env, "census"));
   return exports;
 }

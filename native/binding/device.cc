@@ -7,6 +7,7 @@
 #include "../core/feature.h"
 #include "../core/region.h"
 #include "arguments.h"
+#include "barrier.h"
 #include "operation.h"
 
 namespace vfio_migrate {
@@ -22,7 +23,7 @@ size_t Width(Arguments* arguments, size_t index) {
   return width;
 }
 
-Path States(Arguments* arguments, Napi::Env env) {
+Path ReadPath(Arguments* arguments, Napi::Env env) {
   Path path;
   Napi::Array list = arguments->List(0, "states");
   if (arguments->failed()) return path;
@@ -171,10 +172,15 @@ Napi::Value DeviceObject::MigrationFlags(Info info) { return Call(info, feature:
 Napi::Value DeviceObject::GetState(Info info) { return Call(info, feature::GetState); }
 
 Napi::Value DeviceObject::SetStates(Info info) {
+  if (!IsOurs(info)) return Napi::Value();
   Arguments arguments(info);
-  Path path = States(&arguments, info.Env());
+  Path path = ReadPath(&arguments, info.Env());
+  size_t before = 0;
+  Held<Barrier> barrier = ReadGate(&arguments, 1, path.count, &before);
   if (arguments.failed()) return arguments.Throw();
   if (!path.states) return Napi::Value();
+  // Only now: a gate that is let go breaks its barrier.
+  path.gate = Gate(std::move(barrier), before);
   return InControlLane(info,
                        [path = std::move(path)](Device& device) { return device.SetStates(path); });
 }

@@ -3,6 +3,7 @@
 
 #include <new>
 
+#include "barrier.h"
 #include "data_fd.h"
 #include "device.h"
 
@@ -26,7 +27,8 @@ bool Environment::Create(Napi::Env env) {
 Environment::Environment(Napi::Env env, Held<CompletionQueue> queue)
     : queue_(std::move(queue)),
       device_class_(Napi::Persistent(DeviceObject::Define(env))),
-      data_fd_class_(Napi::Persistent(DataFdObject::Define(env))) {}
+      data_fd_class_(Napi::Persistent(DataFdObject::Define(env))),
+      barrier_class_(Napi::Persistent(BarrierObject::Define(env))) {}
 
 Napi::Value Environment::Wrap(Owner<Device> device) {
   device_ = std::move(device);
@@ -39,6 +41,13 @@ Napi::Value Environment::Wrap(Owner<DataFd> session) {
   session_ = std::move(session);
   Napi::Value object = data_fd_class_.New({});
   session_ = Owner<DataFd>();
+  return object;
+}
+
+Napi::Value Environment::Wrap(Held<Barrier> barrier) {
+  barrier_ = std::move(barrier);
+  Napi::Value object = barrier_class_.New({});
+  barrier_ = Held<Barrier>();
   return object;
 }
 

@@ -20,9 +20,11 @@ class Environment {
   /// A JavaScript object that owns what it is given. Empty, with an exception pending, on failure.
   Napi::Value Wrap(Owner<Device> device);
   Napi::Value Wrap(Owner<DataFd> session);
+  Napi::Value Wrap(Held<Barrier> barrier);
   /// For the constructors. They are reachable from JavaScript, where there is nothing to be taken.
   Owner<Device> TakeDevice() { return std::move(device_); }
   Owner<DataFd> TakeSession() { return std::move(session_); }
+  Held<Barrier> TakeBarrier() { return std::move(barrier_); }
 
  private:
   Environment(Napi::Env env, Held<CompletionQueue> queue);
@@ -30,8 +32,10 @@ class Environment {
   Held<CompletionQueue> queue_;
   Napi::FunctionReference device_class_;
   Napi::FunctionReference data_fd_class_;
+  Napi::FunctionReference barrier_class_;
   Owner<Device> device_;
   Owner<DataFd> session_;
+  Held<Barrier> barrier_;
 };
 
 }  // namespace vfio_migrate

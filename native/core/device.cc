@@ -37,21 +37,39 @@ Arcs Device::SetStates(const Path& path) {
   }
   Owner<DataFd> prepared;
   if (MayOpenSession(path)) arcs.result = DataFd::Prepare(Held<Device>(this), &prepared);
-  arcs.times[arcs.time_count++] = NowMs();
-  while (arcs.result >= 0 && arcs.done < path.count) {
+  WaitAt(path.gate.barrier());
+  SetStates(path, std::move(prepared), &arcs);
+  WaitAt(nullptr);
+  arcs.arc = arc();
+  return arcs;
+}
+
+void Device::SetStates(const Path& path, Owner<DataFd> prepared, Arcs* arcs) {
+  double* times = arcs->times.get();
+  times[arcs->time_count++] = NowMs();
+  while (arcs->result >= 0 && arcs->done < path.count) {
+    if (path.gate.IsBefore(arcs->done)) {
+      if (!path.gate.barrier()->Await()) return;
+      arcs->passed = NowMs();
+      if (arcs->done == 0) times[0] = arcs->passed;
+    }
     int data_fd = -1;
-    arcs.result = feature::SetState(fd(), path.states[arcs.done], &data_fd);
-    arcs.times[arcs.time_count++] = NowMs();
-    if (arcs.result < 0) break;
-    arcs.result = 0;
+    arcs->result = feature::SetState(fd(), path.states[arcs->done], &data_fd);
+    times[arcs->time_count++] = NowMs();
+    if (arcs->result < 0) return;
+    arcs->result = 0;
     // Only now: a read that was issued before the answer must not be taken for one that came after
     // it.
     arc_.fetch_add(1, std::memory_order_release);
-    arcs.done++;
-    if (data_fd >= 0) arcs.result = OpenSession(Fd(data_fd), &prepared, &arcs.session);
+    arcs->done++;
+    if (data_fd >= 0) arcs->result = OpenSession(Fd(data_fd), &prepared, &arcs->session);
   }
-  arcs.arc = arc();
-  return arcs;
+}
+
+void Device::WaitAt(Barrier* barrier) {
+  Lock lock(mutex_);
+  barrier_ = barrier;
+  if (ending_ && barrier_) barrier_->Break();
 }
 
 /// A session that came before was ended by the path itself. Only the second of a path, which no
@@ -67,7 +85,7 @@ Answer Device::OpenSession(Fd data_fd, Owner<DataFd>* prepared, Owner<DataFd>* s
 Answer Device::Reset() { return Ioctl(fd(), uapi::kDeviceReset, nullptr); }
 
 bool Device::Attach(DataFd* session) {
-  Lock lock(sessions_mutex_);
+  Lock lock(mutex_);
   if (ending_) return false;
   session->next_ = sessions_;
   session->previous_ = &sessions_;
@@ -79,7 +97,7 @@ bool Device::Attach(DataFd* session) {
 void Device::Detach(DataFd* session) {
   bool last = false;
   {
-    Lock lock(sessions_mutex_);
+    Lock lock(mutex_);
     // Never attached. Asked here, because a neighbour that leaves writes to it.
     if (!session->previous_) return;
     *session->previous_ = session->next_;
@@ -92,7 +110,7 @@ void Device::Detach(DataFd* session) {
 void Device::Abandon() {
   bool unused = false;
   {
-    Lock lock(sessions_mutex_);
+    Lock lock(mutex_);
     abandoned_ = true;
     unused = !sessions_;
   }
@@ -100,8 +118,9 @@ void Device::Abandon() {
 }
 
 void Device::Wake() {
-  Lock lock(sessions_mutex_);
+  Lock lock(mutex_);
   ending_ = true;
+  if (barrier_) barrier_->Break();
   // A session leaves the list in its own lane and waits for this lock there, so none goes away
   // under us.
   for (DataFd* session = sessions_; session; session = session->next_) session->Shutdown();

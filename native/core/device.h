@@ -4,16 +4,18 @@
 #include <memory>
 #include <new>
 
+#include "barrier.h"
 #include "data_fd.h"
 #include "lane.h"
 #include "open.h"
 
 namespace vfio_migrate {
 
-/// A list of states to SET, with room for a stamp before and after each.
+/// A list of states to SET, and where on the way to wait for other devices.
 struct Path {
   std::unique_ptr<uint32_t[]> states;
   size_t count = 0;
+  Gate gate;
 };
 
 /// What SetStates did.
@@ -22,6 +24,8 @@ struct Arcs {
   size_t done = 0;
   std::unique_ptr<double[]> times;
   size_t time_count = 0;
+  /// When the gate was passed; 0 where there was none, or it was not.
+  double passed = 0;
   uint64_t arc = 0;
   Owner<DataFd> session;
 };
@@ -39,8 +43,9 @@ class Device final : public LaneOwner {
 
   /// How many SETs succeeded so far, on whatever path.
   uint64_t arc() const { return arc_.load(std::memory_order_acquire); }
-  /// SET for each state in turn; stops at the first that fails, or before it when there is no room
-  /// for the session that it might open. In the control lane. Blocks.
+  /// SET for each state in turn; stops at the first that fails, at a gate that is broken, or before
+  /// the first when there is no room for the session that it might open. In the control lane.
+  /// Blocks.
   Arcs SetStates(const Path& path);
 
   /// VFIO_DEVICE_RESET, in a thread beside the control lane. Blocks.
@@ -58,12 +63,16 @@ class Device final : public LaneOwner {
   void Wake() override;
   void CloseFds() override;
   Answer OpenSession(Fd data_fd, Owner<DataFd>* prepared, Owner<DataFd>* session);
+  void SetStates(const Path& path, Owner<DataFd> prepared, Arcs* arcs);
+  /// What this device's lane waits at breaks when the device ends; null for nothing any more.
+  void WaitAt(Barrier* barrier);
 
   DeviceFds fds_;
   bool held_ = false;
   std::atomic<uint64_t> arc_{0};
-  Mutex sessions_mutex_;
+  Mutex mutex_;
   bool ending_ = false;
+  Barrier* barrier_ = nullptr;
   bool abandoned_ = false;
   DataFd* sessions_ = nullptr;
 };

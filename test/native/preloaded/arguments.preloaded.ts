@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
-import type { DeviceCalls, SessionCalls } from '#lib/backend/seam.js'
 import { addon } from './addon.js'
 import { kernel } from './kernel.js'
 import { RUNNING, STOP_COPY, enter, open, scenario } from './scenario.js'
@@ -35,6 +34,7 @@ const wrong: Readonly<
       [0, { group: '1' }],
       [0, { container: null }],
     ],
+    barrier: [[], ['2'], [0], [-1], [1.5], [2 ** 31]],
   },
   device: {
     regionInfo: [[], ['0'], [-1], [1.5], [2 ** 32]],
@@ -57,7 +57,16 @@ const wrong: Readonly<
       [0, new Uint16Array(4), 1],
     ],
     probe: [[], ['1', 0], [1], [1, -1], [1, {}]],
-    setStates: [[], [1], ['RUNNING'], [['RUNNING']], [[1.5]], [[-1]], [[2 ** 32]], [null]],
+    setStates: [
+      ...[[], [1], ['RUNNING'], [['RUNNING']], [[1.5]], [[-1]], [[2 ** 32]], [null]],
+      ...[1, null, {}, { before: 0 }, { before: 0, barrier: {} }, { barrier: addon.barrier(1) }].map(gate => [
+        [1],
+        gate,
+      ]),
+      ...[1, -1, 0.5, '0', null].map(before => [[1], { before, barrier: addon.barrier(1) }]),
+      [[], { before: 0, barrier: addon.barrier(1) }],
+      [[1], { before: 0, barrier: Object.create(addon.barrier(1)) as object }],
+    ],
     dmaLoggingStart: [
       [],
       [4096],
@@ -128,6 +137,9 @@ describe('an argument mistake', () => {
     assert.throws(() => device.setStates(spoil([1, 2], 0) as number[]), thrown)
     assert.throws(() => device.setStates(spoil([1, 2], 1) as number[]), thrown)
     assert.throws(() => addon.adopt(0, spoil({}, 'group')), thrown)
+    const gate = { barrier: addon.barrier(2), before: 0 }
+    assert.throws(() => device.setStates([1], spoil({ ...gate }, 'before') as typeof gate), thrown)
+    assert.throws(() => device.setStates([1], spoil({ ...gate }, 'barrier') as typeof gate), thrown)
     assert.deepEqual(kernel.log(), before)
   })
 
@@ -137,7 +149,10 @@ describe('an argument mistake', () => {
     const methods = (object: object) =>
       Object.getOwnPropertyNames(Object.getPrototypeOf(object)).filter(name => name !== 'constructor')
     assert.ok(methods(device).includes('setStates') && methods(session).includes('precopyInfo'))
+    const barrier = addon.barrier(1)
     for (const [owner, stranger] of [
+      [barrier, device],
+      [device, barrier],
       [device, session],
       [session, device],
       [device, {}],
@@ -152,7 +167,7 @@ describe('an argument mistake', () => {
   scenario('in making an object is a TypeError: they are not made by new', async () => {
     const device = await open()
     const session = await enter(device, STOP_COPY)
-    for (const object of [device, session] as readonly (DeviceCalls | SessionCalls)[]) {
+    for (const object of [device, session, addon.barrier(1)] as readonly object[]) {
       const made = Reflect.get(object, 'constructor') as new (...values: unknown[]) => unknown
       if (made === Object) continue
       assert.throws(() => new made(), TypeError)

@@ -16,13 +16,16 @@ export type Ending =
   | 'its natural end'
   | 'SIGTERM'
   | 'SIGTERM with a handler'
-export type Occupation = 'idle' | 'in a read that waits' | 'in a call of 5 s' | 'in a write of 5 s'
+export type Occupation =
+  'idle' | 'in a read that waits' | 'at a barrier' | 'in a call of 5 s' | 'in a write of 5 s'
 
 /** Long enough for the end of any process; one that waits for the call lives to see it expire, and says so. */
 const holdMs = 5000 * Number(process.env.VFIO_TEST_SLOWNESS ?? 1)
 
 const STOP_COPY = 3
 const RESUMING = 4
+const PRE_COPY = 6
+const PRE_COPY_P2P = 7
 
 /** The calls that hang, in the order in which they come back. */
 const held: Readonly<Partial<Record<Occupation, readonly string[]>>> = {
@@ -77,6 +80,19 @@ async function wait(device: DeviceCalls): Promise<() => Promise<void>> {
   }
 }
 
+/** Brings the device to a barrier where nobody will join it, with a session that nobody has seen yet. */
+async function waitForOthers(device: DeviceCalls): Promise<() => Promise<void>> {
+  const barrier = addon.barrier(2)
+  const answer = device.setStates([PRE_COPY, PRE_COPY_P2P, STOP_COPY], { barrier, before: 2 })
+  await kernel.until('SET_STATE 0 7 = 0')
+  return async () => {
+    barrier.break()
+    const { done, session } = await answer
+    assert.equal(done, 2)
+    await session?.close()
+  }
+}
+
 /** Brings the device into its occupation; answers how that is ended in good order. */
 async function occupy(occupation: Occupation): Promise<() => Promise<void>> {
   const { calls: device } = await addon.openCdev('/dev/vfio/devices/vfio0', '/dev/iommu', undefined)
@@ -84,6 +100,7 @@ async function occupy(occupation: Occupation): Promise<() => Promise<void>> {
   kernel.set('*', { hold: holdMs })
   const operations = held[occupation]
   if (operations !== undefined) return hang(device, operations)
+  if (occupation === 'at a barrier') return waitForOthers(device)
   return occupation === 'idle' ? async () => {} : wait(device)
 }
 
