@@ -40,7 +40,7 @@ export class Estimator {
       const sample = samples[index]
       if (sample) device.observe(sample)
     })
-    this.#observeLink(samples.filter(sample => sample !== undefined && sample.bytes > 0))
+    this.#observeLink(samples.filter(sample => sample !== undefined).filter(({ bytes }) => bytes > 0))
   }
 
   #observeLink(samples: readonly RoundSample[]): void {
