@@ -42,9 +42,10 @@ async function openPair(functions, index) {
 }
 
 /**
- * Moves fresh devices, asks that their state has arrived, and adds how long the firmware saw all of them stand.
+ * Moves fresh devices, asks that their state has arrived, and adds how long the firmware saw them stand: less than
+ * whoever moved them says, or that one's clock is wrong.
  * @template How
- * @template {object} Moved
+ * @template {{ downtimeMs: number }} Moved
  * @param {BottledPair[]} pairs
  * @param {(pairs: BottledPair[], how: How) => Promise<Moved>} move
  * @param {How} how
@@ -54,7 +55,10 @@ export async function moveFresh(pairs, move, how) {
   for (const pair of pairs) await refresh(pair)
   const moved = await move(pairs, how)
   for (const pair of pairs) await checkArrival(pair)
-  return { ...moved, pausedMs: await pausedMs(pairs) }
+  const paused = await pausedMs(pairs)
+  if (paused > moved.downtimeMs)
+    throw new Error(`a downtime of ${moved.downtimeMs} ms is told, and the firmware saw ${paused} ms`)
+  return { ...moved, pausedMs: paused }
 }
 
 /** @param {BottledPair} pair */

@@ -16,9 +16,9 @@ const downtimeLimitMs = 60_000
  * @param {{ precopy?: boolean, bandwidth?: number }} options bandwidth: bytes a second
  */
 export async function moveByEngine(pairs, options) {
-  const all = { from: pairs.map(({ source }) => source), to: pairs.map(({ destination }) => destination) }
-  const [one] = pairs
-  const devices = pairs.length > 1 || !one ? all : { from: one.source, to: one.destination }
+  const from = pairs.map(({ source }) => source)
+  const to = pairs.map(({ destination }) => destination)
+  const devices = pairs.length > 1 ? { from, to } : { from: from[0], to: to[0] }
   const report = await migrate({ ...devices, ...options, downtimeLimitMs })
   const { downtimeMs, totalMs, bytes, precopyBytes, rounds } = report
   return { downtimeMs, totalMs, bytes, precopyBytes, rounds, parts: report.downtime, phases: report.phases }

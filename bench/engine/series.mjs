@@ -39,16 +39,26 @@ const setSize = 4
  */
 function besideC(rounds, precopy) {
   return withPairs(1, workload, async pairs => {
-    /** @type {number | 'none'} */
-    let asked = 'none'
+    /** @type {Moved} */
+    let last
     const engine = async () => {
-      const moved = await moveFresh(pairs, moveByEngine, precopy ? {} : { precopy })
-      if (precopy) asked = moved.rounds
+      last = await moveFresh(pairs, moveByEngine, precopy ? {} : { precopy })
+      return last
+    }
+    const program = async () => {
+      const moved = await moveFresh(pairs, moveByProgram, precopy ? last.rounds : 'none')
+      checkWork(last, moved)
       return moved
     }
-    const program = () => moveFresh(pairs, moveByProgram, asked)
     return await measured(rounds, { engine, program, again: program })
   })
+}
+
+/** What is moved while a device stands decides how long that takes. @param {Moved} one @param {Moved} other */
+function checkWork(one, other) {
+  const [ours, theirs] = [one, other].map(({ bytes, precopyBytes }) => bytes - precopyBytes)
+  if (Math.abs(ours - theirs) > theirs / 20)
+    throw new Error(`the engine moved ${ours} bytes of a device that stood, the C program ${theirs}`)
 }
 
 /** A set beside one of its devices, where the devices are what takes the time. @param {number} rounds @returns {Promise<Rounds>} */
