@@ -20,7 +20,7 @@ const SERIES = ['precopy', 'stopped', 'set', 'link']
 const USAGE = `Usage: npm run bench:engine [-- options]
   --kernel NAME      6.12, newest (both)
   --series NAME      ${SERIES.join(', ')} (all)
-  --rounds N         7
+  --rounds N         11
 A run of all, with 7 rounds or more, writes bench/results/engine.json and its section of docs/performance.md; another
 one writes its numbers to standard output. The exit status is 1 where something that is required is not met.`
 
@@ -37,7 +37,7 @@ function choose() {
     options: {
       kernel: { type: 'string', multiple: true, default: KERNELS },
       series: { type: 'string', multiple: true, default: SERIES },
-      rounds: { type: 'string', default: '7' },
+      rounds: { type: 'string', default: '11' },
     },
   })
   const [rounds = 0] = wholeNumbers(USAGE, { rounds: values.rounds })

@@ -48,7 +48,7 @@ Measured with \`npm run bench:engine\` on ${machine.cores} cores; QEMU ${machine
 
 ${table(['downtime of', 'against', 'ratio', 'required', 'met'], rows.map(rowCells))}
 
-Medians, and the least and the most. *Standing* is what the firmware's own log says: from the first command that stops a source to the last one that lets a destination run.
+Medians, and the least and the most. _Standing_ is what the firmware's own log says: from the first command that stops a source to the last one that lets a destination run.
 
 ${table(['Linux', 'moved by', 'downtime, ms', 'standing, ms', 'in all, ms', 'MiB', 'of them stopped', 'rounds'], kernels.flatMap(measuredCells))}
 

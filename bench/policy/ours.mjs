@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// This library's stop rule on simulated devices: the loop, the estimator and the policy that migrate() runs.
+import { Estimator } from '../../dist/migration/estimate.js'
+import { presetPolicy } from '../../dist/migration/policy.js'
+import { steer } from '../../dist/migration/steer.js'
+import { Saving } from './device.mjs'
+import { shared } from './flow.mjs'
+import { switchOver } from './switchover.mjs'
+
+/** How long the engine waits for bytes that were promised. */
+const silenceMs = 200
+
+/** @type {Record<import('./workloads.mjs').Driver, import('../../dist/kernel/drivers.js').PrecopyClass>} */
+const precopyClass = { mlx5: 'incremental', virtio: 'full', setup: 'setup', none: 'none' }
+
+/**
+ * @typedef {object} Outcome
+ * @property {number} downtimeMs
+ * @property {number} bytes moved while the devices stood
+ * @property {number} predictedMs
+ * @property {number} worstMs
+ * @property {number} rounds
+ * @property {number} precopyMs
+ * @property {string} why
+ * @property {number} movedBytes in pre-copy
+ * @property {number} savedBytes by the firmware, in pre-copy
+ * @property {boolean} beganAnew a device did so between its last image and its stop
+ */
+
+/** @param {import('./world.mjs').World} world @param {object} [options] of the policy @returns {Promise<Outcome>} */
+export async function ours(world, options = {}) {
+  const { devices, limitMs, participantMs } = world.workload
+  const port = new Port(world)
+  const stopArcsMs = devices.map(({ suspendMs }) => world.command(suspendMs) + world.command(suspendMs))
+  const outlooks = devices.map((device, index) => ({
+    precopy: precopyClass[device.driver],
+    stateBytes: device.stateBytes,
+    stopArcsMs: stopArcsMs[index],
+    precopyArcMs: port.savings[index].enteredAt,
+    chunkBytes: device.chunkBytes,
+  }))
+  const steered = await steer(port, {
+    policy: presetPolicy({ downtimeLimitMs: limitMs, ...options }),
+    estimator: new Estimator(outlooks),
+    participantMs,
+  })
+  const at = port.clock.now()
+  let beganAnew = false
+  const { downtimeMs, bytes } = switchOver(world, at, (index, suspendedAt) => {
+    const saving = port.savings[index]
+    const final = saving.finalBytes(suspendedAt)
+    beganAnew ||= saving.beganAnew(suspendedAt)
+    return final
+  })
+  const { predicted, why, rounds } = steered
+  const savedBytes = port.savings.reduce((sum, saving) => sum + saving.savedBytes, 0)
+  return {
+    ...{ downtimeMs, bytes, predictedMs: predicted.downtimeMs, worstMs: predicted.worstMs, rounds, why },
+    ...{ precopyMs: at, movedBytes: port.movedBytes, savedBytes, beganAnew },
+  }
+}
+
+/** Rounds of pre-copy, without anybody waiting: time is a number. */
+class Port {
+  savings
+  movedBytes = 0
+  #world
+  #now
+
+  /** @param {import('./world.mjs').World} world */
+  constructor(world) {
+    this.#world = world
+    this.savings = world.workload.devices.map((_, index) => new Saving(world, index, 0))
+    this.#now = Math.max(...this.savings.map(({ enteredAt }) => enteredAt))
+  }
+
+  clock = {
+    now: () => this.#now,
+    after: () => {
+      throw new Error('nothing waits in a simulation without waiting')
+    },
+  }
+
+  round() {
+    const askedAt = this.#now
+    const asked = this.savings.map(saving => (saving.device.driver === 'none' ? undefined : saving.ask(askedAt)))
+    const sent = this.#send(asked)
+    let endsAt = askedAt
+    const samples = asked.map((answer, index) => {
+      if (!answer) return undefined
+      const sample = this.#sample(answer, sent[index], index, askedAt)
+      endsAt = Math.max(endsAt, sample.endsAt)
+      return sample.sample
+    })
+    this.#now = endsAt
+    return Promise.resolve(samples)
+  }
+
+  /** @param {(import('./device.mjs').Answer | undefined)[]} asked */
+  #send(asked) {
+    const shipments = asked.map(answer => {
+      const readyAt = Math.max(answer?.answeredAt ?? this.#now, answer?.image?.savedAt ?? 0)
+      return { readyAt, bytes: answer?.image?.bytes ?? 0 }
+    })
+    return shared(this.#world.link, shipments).map((arrivedAt, index) => ({ arrivedAt, ...shipments[index] }))
+  }
+
+  /**
+   * @param {import('./device.mjs').Answer} answer
+   * @param {{ arrivedAt: number, readyAt: number, bytes: number }} sent
+   * @param {number} index
+   * @param {number} askedAt
+   */
+  #sample(answer, { arrivedAt, readyAt, bytes }, index, askedAt) {
+    const { answeredAt, initialBytes, dirtyBytes, reinit } = answer
+    const asked = { askedAt, askMs: answeredAt - askedAt, initialBytes, dirtyBytes, reinit, bytes }
+    if (bytes === 0) {
+      const isAwaited = initialBytes + dirtyBytes > 0
+      const endsAt = isAwaited ? answeredAt + silenceMs : answeredAt
+      return { endsAt, sample: { ...asked, firstByteMs: 0, sendMs: 0, loadMs: 0 } }
+    }
+    const { loadMs, loadBytesPerMs } = this.savings[index].device
+    const loading = this.#world.transfer(loadMs, bytes, loadBytesPerMs) + this.#world.workload.rttMs
+    this.movedBytes += bytes
+    const sample = { ...asked, firstByteMs: readyAt - answeredAt, sendMs: arrivedAt - readyAt, loadMs: loading }
+    return { endsAt: arrivedAt + loading, sample }
+  }
+}
