@@ -20,6 +20,7 @@ const mayImport = {
   wire: ['kernel'],
   link: ['kernel', 'wire'],
   migration: ['kernel', 'backend', 'host', 'checks', 'device', 'ownership', 'wire', 'link'],
+  participant: ['kernel', 'backend', 'device', 'migration'],
   cli: ['kernel'],
 }
 

@@ -21,8 +21,8 @@ export interface RegionAccess {
  *
  * Of a device that can migrate it is read and written in RUNNING and PRE_COPY. In another state that is refused with
  * ERR_VFIO_REGION_STATE unless it is forced: in STOP_COPY it can spoil the stream, in the P2P states it may put the
- * device into another state, so vfio.h. The kernel is asked before each access; nothing
- * keeps the device in that state until it is made.
+ * device into another state (vfio.h). The kernel is asked before each access; nothing keeps the device in that state until
+ * it is made.
  */
 export interface Region {
   /** The index of VFIO_DEVICE_GET_REGION_INFO; for a PCI device 0-5 are BARs, 6 the ROM, 7 config space. */

@@ -6,13 +6,25 @@ export const moments = ['quiesce', 'stopped', 'restored', 'running', 'resumed', 
 
 export type Moment = (typeof moments)[number]
 
+/** Whose devices a participant is shown at a moment. */
+export const sideOf: Readonly<Record<Moment, 'source' | 'destination'>> = {
+  quiesce: 'source',
+  stopped: 'source',
+  restored: 'destination',
+  running: 'destination',
+  resumed: 'source',
+  released: 'source',
+}
+
 /** Where the state is now, and whose devices may run. */
 export type Outcome = 'source' | 'destination' | 'unknown'
 
 /** What a participant is told at every moment. */
 export interface MomentContext {
-  /** The devices of the side where it happens: the source's for `quiesce`, `stopped` and `resumed`, the destination's for `restored` and `running`, the source's again for `released`. */
+  /** The devices of the side that {@link sideOf} names. */
   readonly devices: readonly Device[]
+  /** How long the moment may take, in ms. */
+  readonly limitMs: number
   /** Fires when the time of the moment is up, or the migration is cancelled while that can be undone. */
   readonly signal: AbortSignal
 }

@@ -4,7 +4,14 @@ import { AbortError, throwIfAborted } from '../abort.ts'
 import type { Clock } from '../clock.ts'
 import type { Device } from '../device/device.ts'
 import { VfioError } from '../errors.ts'
-import { maxSideDataBytes, moments, type Moment, type Outcome, type Participant } from './participant.ts'
+import {
+  maxSideDataBytes,
+  moments,
+  type Moment,
+  type MomentContext,
+  type Outcome,
+  type Participant,
+} from './participant.ts'
 
 /** What a participant took. Times in ms on the migration's clock. */
 export interface MomentReport {
@@ -36,6 +43,8 @@ export interface ParticipationOptions {
   /** Ends a wait for the participant while that can be undone: in `quiesce`, `stopped` and `restored`. */
   readonly signal?: AbortSignal | undefined
 }
+
+type Work = (context: MomentContext) => unknown
 
 /** After `restored` the destination's word is given: nothing is taken back by a signal from there on. */
 const cancellable: ReadonlySet<Moment> = new Set(['quiesce', 'stopped', 'restored'])
@@ -77,35 +86,35 @@ export class Participation {
   async quiesce(devices: readonly Device[]): Promise<void> {
     throwIfAborted(this.#signal)
     this.#quiesced = true
-    await this.#call('quiesce', signal => this.#participant.quiesce?.({ devices, signal }))
+    await this.#call('quiesce', devices, context => this.#participant.quiesce?.(context))
   }
 
   /** Answers memory of its own for each device; none of it where nothing is to travel beside that device's state. */
   async stopped(devices: readonly Device[]): Promise<readonly Uint8Array[]> {
     let sideData = copySideData(undefined, devices)
-    await this.#call('stopped', async signal => {
-      sideData = copySideData(await this.#participant.stopped?.({ devices, signal }), devices)
+    await this.#call('stopped', devices, async context => {
+      sideData = copySideData(await this.#participant.stopped?.(context), devices)
     })
     return sideData
   }
 
   async restored(devices: readonly Device[], sideData: readonly Uint8Array[]): Promise<void> {
-    await this.#call('restored', signal => this.#participant.restored?.({ devices, signal, sideData }))
+    await this.#call('restored', devices, context => this.#participant.restored?.({ ...context, sideData }))
   }
 
   async running(devices: readonly Device[]): Promise<void> {
-    await this.#call('running', signal => this.#participant.running?.({ devices, signal }))
+    await this.#call('running', devices, context => this.#participant.running?.(context))
   }
 
   async resumed(devices: readonly Device[]): Promise<void> {
-    await this.#call('resumed', signal => this.#participant.resumed?.({ devices, signal }))
+    await this.#call('resumed', devices, context => this.#participant.resumed?.(context))
   }
 
   async released(devices: readonly Device[], outcome: Outcome): Promise<void> {
-    await this.#call('released', signal => this.#participant.released?.({ devices, signal, outcome }))
+    await this.#call('released', devices, context => this.#participant.released?.({ ...context, outcome }))
   }
 
-  async #call(moment: Moment, work: (signal: AbortSignal) => unknown): Promise<void> {
+  async #call(moment: Moment, devices: readonly Device[], work: Work): Promise<void> {
     if (cancellable.has(moment)) throwIfAborted(this.#signal)
     if (this.#participant[moment] === undefined) return
     const startedMs = this.#clock.now()
@@ -113,7 +122,7 @@ export class Participation {
       this.#reports.push({ moment, startedMs, ms: this.#clock.now() - startedMs, ...failure })
     }
     try {
-      await this.#limit(moment, work)
+      await this.#limit(moment, devices, work)
       report()
     } catch (error) {
       report({ error })
@@ -121,15 +130,17 @@ export class Participation {
     }
   }
 
-  async #limit(moment: Moment, work: (signal: AbortSignal) => unknown): Promise<void> {
+  async #limit(moment: Moment, devices: readonly Device[], work: Work): Promise<void> {
     const over = new AbortController()
+    const limitMs = this.#limits[moment] ?? momentLimitMs
+    const context = { devices, limitMs, signal: over.signal }
     // Before the participant can listen: that it ended is known before what the participant makes of it.
     const ended = new Promise<never>((_, reject) => {
       over.signal.addEventListener('abort', () => reject(over.signal.reason as Error), { once: true })
     })
-    const takeBack = this.#watch(moment, over)
+    const takeBack = this.#watch(moment, limitMs, over)
     try {
-      await Promise.race([ended, (async () => await work(over.signal))()])
+      await Promise.race([ended, (async () => await work(context))()])
     } catch (error) {
       if (over.signal.aborted) throw over.signal.reason
       throw new ParticipantError(moment, `failed at '${moment}': ${messageOf(error)}`, error)
@@ -139,10 +150,9 @@ export class Participation {
   }
 
   /** Fires `over` when the time of the moment is up, or the migration is cancelled while it can be. */
-  #watch(moment: Moment, over: AbortController): () => void {
-    const limit = this.#limits[moment] ?? momentLimitMs
-    const stopWaiting = this.#clock.after(limit, () => {
-      over.abort(new ParticipantError(moment, `did not answer '${moment}' within ${limit} ms`))
+  #watch(moment: Moment, limitMs: number, over: AbortController): () => void {
+    const stopWaiting = this.#clock.after(limitMs, () => {
+      over.abort(new ParticipantError(moment, `did not answer '${moment}' within ${limitMs} ms`))
     })
     const signal = cancellable.has(moment) ? this.#signal : undefined
     const onAbort = (): void => over.abort(new AbortError(signal?.reason))
@@ -188,8 +198,12 @@ function checkLimits(limits: MomentLimits): void {
   }
 }
 
-/** Copies: what was answered stays the participant's, who may go on writing to it. */
-function copySideData(answer: unknown, devices: readonly Device[]): readonly Uint8Array[] {
+/**
+ * What a participant answered at `stopped`, one for each device and empty where there is none. Copies: what was answered
+ * stays the participant's, who may go on writing to it.
+ * @throws TypeError or RangeError for what cannot travel.
+ */
+export function copySideData(answer: unknown, devices: readonly Device[]): readonly Uint8Array[] {
   if (answer !== undefined && !Array.isArray(answer)) {
     throw new TypeError('side data is a list with a Uint8Array, or undefined, for each device')
   }

@@ -2,7 +2,13 @@
 import assert from 'node:assert/strict'
 import { isVfioError, openDevice, type Device } from 'vfio-migrate'
 import { MockDevice, VirtualClock } from 'vfio-migrate/mock'
-import { maxSideDataBytes, moments, type Moment, type Participant } from '#lib/migration/participant.js'
+import {
+  maxSideDataBytes,
+  moments,
+  type Moment,
+  type MomentContext,
+  type Participant,
+} from '#lib/migration/participant.js'
 import {
   Participation,
   ParticipantError,
@@ -63,9 +69,9 @@ describe('Participation', () => {
       it('is awaited, and tells the devices of its side and what belongs to it', async () => {
         const told: unknown[] = []
         const participant = {
-          [moment]: async (context: { devices: unknown; sideData?: unknown; outcome?: unknown }) => {
+          [moment]: async (context: MomentContext & { sideData?: unknown; outcome?: unknown }) => {
             await clock.sleep(250)
-            told.push(context.devices, context.sideData, context.outcome)
+            told.push(context.devices, context.limitMs, context.sideData, context.outcome)
           },
         }
         const one = participation(participant)
@@ -73,6 +79,7 @@ describe('Participation', () => {
         await call(one)
         assert.deepEqual(told, [
           devices,
+          10_000,
           moment === 'restored' ? [new Uint8Array([7])] : undefined,
           moment === 'released' ? 'destination' : undefined,
         ])

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+import { InvalidArgumentError, Option } from 'commander'
+
+/** What the command line says about whoever has the CPU side. */
+export interface ParticipantOptions {
+  /** The path of a socket. */
+  readonly participant?: string
+  readonly quiesce?: string
+  readonly running?: string
+  readonly resumed?: string
+  readonly pci?: boolean
+  /** Milliseconds. */
+  readonly momentLimit?: number
+}
+
+const scheme = 'unix:'
+
+export const participantOptions: readonly Option[] = [
+  new Option('--quiesce <command>', 'run this before the source stops: from then on nobody may touch it'),
+  new Option('--running <command>', 'run this when the destination runs'),
+  new Option('--resumed <command>', 'run this when the source runs again, after --quiesce and a failure'),
+  new Option(
+    '--participant <unix:path>',
+    'speak with a process that has the CPU side, at each moment',
+  ).argParser(pathOf),
+  new Option('--pci', 'carry the command register and the BARs, where whoever drives the device does not'),
+  new Option(
+    '--moment-limit <seconds>',
+    'how long each of them may take, each time (10 unless told)',
+  ).argParser(millisecondsOf),
+]
+
+export const participantDetails = `
+Commands are run by /bin/sh, with VFIO_MIGRATE_MOMENT, VFIO_MIGRATE_SIDE and VFIO_MIGRATE_DEVICES in their environment. A status
+other than 0 fails the migration: before the destination runs, that puts everything back.`
+
+function pathOf(text: string): string {
+  if (text.startsWith(scheme) && text.length > scheme.length) return text.slice(scheme.length)
+  throw new InvalidArgumentError('It is the path of a socket, as in unix:/run/vmm.sock.')
+}
+
+const longestSeconds = 86_400
+
+function millisecondsOf(text: string): number {
+  const seconds = Number(text)
+  if (text.trim() !== '' && seconds > 0 && seconds <= longestSeconds) return seconds * 1000
+  throw new InvalidArgumentError(`It is a number of seconds above 0, up to ${longestSeconds}.`)
+}
