@@ -219,6 +219,17 @@ export interface OpenAnswer {
   readonly calls?: DeviceCalls
 }
 
+/** A file that is locked by us; the kernel lets go of it when this process has ended, its calls in the kernel included. */
+export interface FileLock {
+  /** Idempotent. The file stays. */
+  release(): void
+}
+
+export interface LockAnswer {
+  readonly result: Answer
+  readonly lock?: FileLock
+}
+
 /** What the addon exports. */
 export interface Addon {
   /** open(cdev), open(iommufd), BIND_IOMMUFD with the token (16 bytes) where one is given. No IOAS is attached: state moves without DMA. */
@@ -237,6 +248,8 @@ export interface Addon {
   adopt(fd: number, companions: Companions): OpenAnswer
   /** A barrier for `parties` devices, at least 1. */
   readonly barrier: (parties: number) => Barrier
+  /** open(2) of the file, which is made where it is not there, and flock(2): -EWOULDBLOCK where somebody else has it. */
+  lockFile(path: string): LockAnswer
   /** How many lanes (threads) and sessions are alive in this process: for leak tests. */
   census(): { readonly lanes: number; readonly sessions: number; readonly devices: number }
 }

@@ -32,6 +32,7 @@ const table = {
   EPIPE: [32, 'broken pipe'],
   ERANGE: [34, 'numerical result out of range'],
   ENOSYS: [38, 'function not implemented'],
+  ELOOP: [40, 'too many levels of symbolic links'],
   ENOMSG: [42, 'no message of desired type'],
   ENODATA: [61, 'no data available'],
   ENOLINK: [67, 'link has been severed'],

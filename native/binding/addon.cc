@@ -4,6 +4,7 @@
 #include "arguments.h"
 #include "barrier.h"
 #include "environment.h"
+#include "file_lock.h"
 #include "open.h"
 
 namespace vfio_migrate {
@@ -24,6 +25,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("openGroup", Napi::Function::New<OpenGroupCall>(env, "openGroup"));
   exports.Set("adopt", Napi::Function::New<AdoptCall>(env, "adopt"));
   exports.Set("barrier", Napi::Function::New<BarrierCall>(env, "barrier"));
+  exports.Set("lockFile", Napi::Function::New<LockFileCall>(env, "lockFile"));
   exports.Set("census", Napi::Function::New<CountCensus>(env, "census"));
   return exports;
 }

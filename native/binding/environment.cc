@@ -6,6 +6,7 @@
 #include "barrier.h"
 #include "data_fd.h"
 #include "device.h"
+#include "file_lock.h"
 
 namespace vfio_migrate {
 
@@ -28,7 +29,8 @@ Environment::Environment(Napi::Env env, Held<CompletionQueue> queue)
     : queue_(std::move(queue)),
       device_class_(Napi::Persistent(DeviceObject::Define(env))),
       data_fd_class_(Napi::Persistent(DataFdObject::Define(env))),
-      barrier_class_(Napi::Persistent(BarrierObject::Define(env))) {}
+      barrier_class_(Napi::Persistent(BarrierObject::Define(env))),
+      file_lock_class_(Napi::Persistent(FileLockObject::Define(env))) {}
 
 Napi::Value Environment::Wrap(Owner<Device> device) {
   device_ = std::move(device);
@@ -48,6 +50,13 @@ Napi::Value Environment::Wrap(Held<Barrier> barrier) {
   barrier_ = std::move(barrier);
   Napi::Value object = barrier_class_.New({});
   barrier_ = Held<Barrier>();
+  return object;
+}
+
+Napi::Value Environment::Wrap(Fd lock) {
+  lock_ = std::move(lock);
+  Napi::Value object = file_lock_class_.New({});
+  lock_ = Fd();
   return object;
 }
 

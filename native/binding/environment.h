@@ -21,10 +21,12 @@ class Environment {
   Napi::Value Wrap(Owner<Device> device);
   Napi::Value Wrap(Owner<DataFd> session);
   Napi::Value Wrap(Held<Barrier> barrier);
+  Napi::Value Wrap(Fd lock);
   /// For the constructors. They are reachable from JavaScript, where there is nothing to be taken.
   Owner<Device> TakeDevice() { return std::move(device_); }
   Owner<DataFd> TakeSession() { return std::move(session_); }
   Held<Barrier> TakeBarrier() { return std::move(barrier_); }
+  Fd TakeLock() { return std::move(lock_); }
 
  private:
   Environment(Napi::Env env, Held<CompletionQueue> queue);
@@ -33,9 +35,11 @@ class Environment {
   Napi::FunctionReference device_class_;
   Napi::FunctionReference data_fd_class_;
   Napi::FunctionReference barrier_class_;
+  Napi::FunctionReference file_lock_class_;
   Owner<Device> device_;
   Owner<DataFd> session_;
   Held<Barrier> barrier_;
+  Fd lock_;
 };
 
 }  // namespace vfio_migrate

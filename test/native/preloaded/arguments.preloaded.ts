@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
-import { addon } from './addon.js'
+import { addon, addonPath } from './addon.js'
 import { kernel } from './kernel.js'
 import { RUNNING, STOP_COPY, enter, open, scenario } from './scenario.js'
 
@@ -35,6 +35,7 @@ const wrong: Readonly<
       [0, { container: null }],
     ],
     barrier: [[], ['2'], [0], [-1], [1.5], [2 ** 31]],
+    lockFile: [[], [1], [''], ['a\0b']],
   },
   device: {
     regionInfo: [[], ['0'], [-1], [1.5], [2 ** 32]],
@@ -150,9 +151,12 @@ describe('an argument mistake', () => {
       Object.getOwnPropertyNames(Object.getPrototypeOf(object)).filter(name => name !== 'constructor')
     assert.ok(methods(device).includes('setStates') && methods(session).includes('precopyInfo'))
     const barrier = addon.barrier(1)
+    const { lock } = addon.lockFile(addonPath)
+    assert.ok(lock)
     for (const [owner, stranger] of [
       [barrier, device],
       [device, barrier],
+      [lock, barrier],
       [device, session],
       [session, device],
       [device, {}],
@@ -162,16 +166,20 @@ describe('an argument mistake', () => {
         assert.throws(() => call(stranger, owner, name, []), TypeError, name)
       }
     }
+    lock.release()
   })
 
   scenario('in making an object is a TypeError: they are not made by new', async () => {
     const device = await open()
     const session = await enter(device, STOP_COPY)
-    for (const object of [device, session, addon.barrier(1)] as readonly object[]) {
+    const { lock } = addon.lockFile(addonPath)
+    assert.ok(lock)
+    for (const object of [device, session, addon.barrier(1), lock] as readonly object[]) {
       const made = Reflect.get(object, 'constructor') as new (...values: unknown[]) => unknown
       if (made === Object) continue
       assert.throws(() => new made(), TypeError)
       assert.throws(() => new made(3, 4), TypeError)
     }
+    lock.release()
   })
 })
