@@ -3,7 +3,7 @@
 // on the kernel's own mlx5 driver with simulated firmware, in virtual machines with two kernels.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
+import { availableParallelism, loadavg } from 'node:os'
 import { dirname, join } from 'node:path'
 import { Writable } from 'node:stream'
 import { rowsOf } from '../bench/engine/rows.mjs'
@@ -28,6 +28,7 @@ const PROGRAM = join(ROOT, 'build/bench/move')
 const RESULTS = join(ROOT, 'bench/results/engine.json')
 const DOCUMENT = join(ROOT, 'docs/performance.md')
 const ENOUGH_ROUNDS = 7
+const QUIET_LOAD = 0.5
 
 /** Four functions of each physical one, for a set of four; 64 MiB of state are several times in memory. */
 const MACHINE = { vfs: 4, pfs: 2, memory: 2048, timeoutSeconds: 1800 }
@@ -71,13 +72,16 @@ async function measureOn(kernel, program, { series, rounds }) {
   return { release: kernel.release ?? '', series: JSON.parse(Buffer.concat(output).toString()) }
 }
 
-/** What the numbers were measured on. */
+/** What the numbers are measured on, asked before: a guest is a load itself. */
 function machine() {
   const qemu = spawnSync('qemu-system-x86_64', ['--version'], { encoding: 'utf8' }).stdout.match(
     /[\d.]+/,
   )?.[0]
   const accelerator = process.env.VFIO_MIGRATE_ACCEL === 'kvm' ? 'KVM' : 'TCG emulation'
-  return { cores: availableParallelism(), guestCores: 2, accelerator, qemu, node: process.version }
+  const [load = 0] = loadavg()
+  if (load > QUIET_LOAD)
+    say(`Others work on this machine (load ${load.toFixed(1)}): the null rows show what that does`)
+  return { cores: availableParallelism(), load, guestCores: 2, accelerator, qemu, node: process.version }
 }
 
 /** @param {{ names: string[], series: string[], rounds: number }} choice */
@@ -119,13 +123,14 @@ await main(async () => {
   const kernels = []
   for (const name of names) kernels.push(await ensureKernel(name))
   const program = await bundle({ entry: join(ROOT, 'bench/engine/guest.mjs') }, 'bench_engine.mjs')
+  const conditions = machine()
   const measured = []
   for (const kernel of kernels) {
     await compileProgram(kernel)
     measured.push(await step(`Linux ${kernel.release}`, () => measureOn(kernel, program, choice)))
   }
   const rows = measured.flatMap(({ release, series }) => rowsOf(release, series))
-  const results = { machine: machine(), rows, kernels: measured }
+  const results = { machine: conditions, rows, kernels: measured }
   for (const row of rows) say(sentence(row))
   if (isWhole(choice)) await keep(results)
   else console.log(JSON.stringify(results))

@@ -4,7 +4,7 @@ import { median } from './rows.mjs'
 
 /**
  * @typedef {import('./series.mjs').Moved} Moved
- * @typedef {{ cores: number, guestCores: number, accelerator: string, qemu: string, node: string }} Machine
+ * @typedef {{ cores: number, load: number, guestCores: number, accelerator: string, qemu: string, node: string }} Machine
  * @typedef {{ release: string, series: Record<string, import('./series.mjs').Rounds> }} Measured
  * @typedef {{ machine: Machine, rows: import('./rows.mjs').Row[], kernels: Measured[] }} Results
  */
@@ -44,7 +44,7 @@ const section = ({ machine, rows, kernels }) => `${HEADING}
 
 How long \`migrate()\` lets a device stand, beside a C program that makes the same arcs, questions, reads and writes and nothing else ([bench/engine/move.c](../bench/engine/move.c)): the kernel's own mlx5 driver with [simulated firmware](firmware-model.md), in a virtual machine. Simulated firmware in an emulated machine: **no figure here is one of hardware**, only the ratios say something.
 
-Measured with \`npm run bench:engine\` on ${machine.cores} cores; QEMU ${machine.qemu}, ${machine.accelerator}, ${machine.guestCores} cores in the guest; Linux ${kernels.map(({ release }) => release).join(' and ')}; Node ${machine.node.slice(1)}. The state has 64 MiB, of which a workload dirties 8 MiB again and again; for the set it is 1 MiB, and the firmware's commands take 40 ms (SUSPEND, RESUME), 5 ms (QUERY) and 120 ms (SAVE, LOAD), whatever the CPUs do. Functions are reset before each move, and their digests compared after it. Within a round each way has its turn, in changing order; a ratio is the median of the rounds' own. All values: [bench/results/engine.json](../bench/results/engine.json).
+Measured with \`npm run bench:engine\` on ${machine.cores} cores (load before: ${machine.load.toFixed(1)}); QEMU ${machine.qemu}, ${machine.accelerator}, ${machine.guestCores} cores in the guest; Linux ${kernels.map(({ release }) => release).join(' and ')}; Node ${machine.node.slice(1)}. The state has 64 MiB, of which a workload dirties 8 MiB again and again; for the set it is 1 MiB, and the firmware's commands take 40 ms (SUSPEND, RESUME), 5 ms (QUERY) and 120 ms (SAVE, LOAD), whatever the CPUs do. Functions are reset before each move, and their digests compared after it. Within a round each way has its turn, in changing order; a ratio is the median of the rounds' own. All values: [bench/results/engine.json](../bench/results/engine.json).
 
 ${table(['downtime of', 'against', 'ratio', 'required', 'met'], rows.map(rowCells))}
 

@@ -105,7 +105,13 @@ export class Saving {
     this.#begunAt = answeredAt
     const promised = bytes + headerBytes
     const image = this.#save(answeredAt, bytes)
-    return { ...nothing, reinit, image, initialBytes: reinit ? promised : 0, dirtyBytes: reinit ? 0 : promised }
+    return {
+      ...nothing,
+      reinit,
+      image,
+      initialBytes: reinit ? promised : 0,
+      dirtyBytes: reinit ? 0 : promised,
+    }
   }
 
   /**

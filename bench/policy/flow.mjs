@@ -74,6 +74,8 @@ export function shared(flow, shipments) {
     }
   }
   return jobs.map(({ end }, index) =>
-    shipments[index].bytes > 0 ? Math.max(shipments[index].readyAt, flow.when(end)) : shipments[index].readyAt,
+    shipments[index].bytes > 0
+      ? Math.max(shipments[index].readyAt, flow.when(end))
+      : shipments[index].readyAt,
   )
 }

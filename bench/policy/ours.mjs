@@ -83,7 +83,9 @@ class Port {
 
   round() {
     const askedAt = this.#now
-    const asked = this.savings.map(saving => (saving.device.driver === 'none' ? undefined : saving.ask(askedAt)))
+    const asked = this.savings.map(saving =>
+      saving.device.driver === 'none' ? undefined : saving.ask(askedAt),
+    )
     const sent = this.#send(asked)
     let endsAt = askedAt
     const samples = asked.map((answer, index) => {
@@ -122,7 +124,12 @@ class Port {
     const { loadMs, loadBytesPerMs } = this.savings[index].device
     const loading = this.#world.transfer(loadMs, bytes, loadBytesPerMs) + this.#world.workload.rttMs
     this.movedBytes += bytes
-    const sample = { ...asked, firstByteMs: readyAt - answeredAt, sendMs: arrivedAt - readyAt, loadMs: loading }
+    const sample = {
+      ...asked,
+      firstByteMs: readyAt - answeredAt,
+      sendMs: arrivedAt - readyAt,
+      loadMs: loading,
+    }
     return { endsAt: arrivedAt + loading, sample }
   }
 }

@@ -27,7 +27,8 @@ export function switchOver(world, at, bytesOf) {
     const begunAt = stoppedAt + world.command(device.queryMs)
     return { device, begunAt, stoppedAt, bytes: bytesOf(index, suspended[index]) + headerBytes }
   })
-  const loadedAt = images.length === 1 && images[0].device.chunkBytes ? [chunked(world, images[0])] : whole(world, images)
+  const loadedAt =
+    images.length === 1 && images[0].device.chunkBytes ? [chunked(world, images[0])] : whole(world, images)
   const heldAt = Math.max(...loadedAt) + rttMs
   const participatedAt = heldAt + world.command(world.workload.participantMs)
   const runningAt = startAll(world, participatedAt)
@@ -74,7 +75,8 @@ function chunked(world, { device, begunAt, bytes }) {
     const bufferAt = sentAt.at(-2) ?? begunAt
     savedAt = Math.max(savedAt, bufferAt) + world.transfer(saveMs, size, saveBytesPerMs)
     sentAt.push(world.link.after(Math.max(savedAt, sentAt.at(-1) ?? 0), size))
-    loadedAt = Math.max(loadedAt, /** @type {number} */ (sentAt.at(-1))) + world.transfer(loadMs, size, loadBytesPerMs)
+    loadedAt =
+      Math.max(loadedAt, /** @type {number} */ (sentAt.at(-1))) + world.transfer(loadMs, size, loadBytesPerMs)
   }
   return loadedAt
 }

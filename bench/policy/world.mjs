@@ -45,7 +45,10 @@ export class World {
 
   /** @param {number} ms @param {number} bytes @param {number} bytesPerMs */
   transfer(ms, bytes, bytesPerMs) {
-    return this.command(ms) + (bytes / bytesPerMs) * factor(spread.transfer, this.#seed, key.command, this.#drawn++, 3)
+    return (
+      this.command(ms) +
+      (bytes / bytesPerMs) * factor(spread.transfer, this.#seed, key.command, this.#drawn++, 3)
+    )
   }
 }
 
@@ -72,15 +75,18 @@ class Nature {
     const noise = factor(spread.dirty, this.#seed, key.dirty, this.#index, slice)
     const { phases } = this.device
     if (!phases) return noise
-    const isHigh = this.#phase(slice * dirtySliceMs) % 2 === Math.round(uniform(this.#seed, key.phase, this.#index))
+    const isHigh =
+      this.#phase(slice * dirtySliceMs) % 2 === Math.round(uniform(this.#seed, key.phase, this.#index))
     return ((isHigh ? 2 * phases.ratio : 2) / (1 + phases.ratio)) * noise
   }
 
   /** The number of the phase that a moment is in. @param {number} at */
   #phase(at) {
     const meanMs = /** @type {{ meanMs: number }} */ (this.device.phases).meanMs
-    return stretchAt(this.#phaseEnds, at, number =>
-      meanMs * -Math.log(1 - uniform(this.#seed, key.phase, this.#index, number)),
+    return stretchAt(
+      this.#phaseEnds,
+      at,
+      number => meanMs * -Math.log(1 - uniform(this.#seed, key.phase, this.#index, number)),
     )
   }
 
@@ -89,7 +95,11 @@ class Nature {
     const { reinitMeanMs } = this.device
     if (reinitMeanMs === undefined) return false
     const number = (/** @type {number} */ at) =>
-      stretchAt(this.#reinits, at, next => reinitMeanMs * -Math.log(1 - uniform(this.#seed, key.reinit, this.#index, next)))
+      stretchAt(
+        this.#reinits,
+        at,
+        next => reinitMeanMs * -Math.log(1 - uniform(this.#seed, key.reinit, this.#index, next)),
+      )
     return number(to) > number(from)
   }
 
@@ -98,7 +108,9 @@ class Nature {
     if (this.beganAnew(from, to)) return this.device.stateBytes
     const { workingSetBytes, inTurn } = this.device
     const written = this.#writes.between(from, to)
-    return Math.round(inTurn ? Math.min(workingSetBytes, written) : workingSetBytes * -Math.expm1(-written / workingSetBytes))
+    return Math.round(
+      inTurn ? Math.min(workingSetBytes, written) : workingSetBytes * -Math.expm1(-written / workingSetBytes),
+    )
   }
 }
 
