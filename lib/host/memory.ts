@@ -69,9 +69,10 @@ async function limitsOf(hierarchy: Hierarchy, cgroups: string, options: Rooted):
   return limits.flat()
 }
 
-/** `/a/b`, `/a`, `/`: a charge counts against every one of them. */
+/** `/a/b`, `/a`, `/`: a charge counts against every one of them. What is outside of our cgroup namespace, `/..`, is not seen. */
 function upwards(path: string): string[] {
   const parts = path.split('/').filter(part => part !== '')
+  if (parts.includes('..')) return ['/']
   return parts.map((_, index) => `/${parts.slice(0, parts.length - index).join('/')}`).concat('/')
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Machines, Move, PairFacts, PreflightOptions, SideFacts } from '#lib/checks/preflight_facts.js'
+import type { PciFacts } from '#lib/host/facts.js'
 import type { HardwareFacts } from '#lib/host/hardware.js'
 import type { MachineFacts } from '#lib/host/machine.js'
 import type { PortFacts } from '#lib/host/port.js'
@@ -10,10 +11,18 @@ export const gibibyte = 2 ** 30
 /** A port on which nothing was set. */
 export const port: PortFacts = { attributes: {}, mac: undefined, vlan: 0, spoofCheck: false }
 
+const pci = {
+  vendor: '15b3',
+  device: '101e',
+  subsystemVendor: '15b3',
+  subsystemDevice: '0041',
+  class: '020000',
+}
+
 /** A virtual function of a ConnectX. */
 export const hardware: HardwareFacts = {
   kind: 'pci',
-  pci: { vendor: '15b3', device: '101e', subsystemVendor: '15b3', subsystemDevice: '0041', class: '020000' },
+  pci,
   mdevType: undefined,
   physfn: '0000:08:00.0',
   firmware: { version: '28.39.1002', board: 'MT_0000000838' },
@@ -85,6 +94,6 @@ export function withPort(differing: Partial<PortFacts>): Pick<SideFacts, 'hardwa
 }
 
 /** The ids of a function, differing from a ConnectX's. */
-export function withPci(differing: Partial<NonNullable<HardwareFacts['pci']>>): Pick<SideFacts, 'hardware'> {
-  return { hardware: { ...hardware, pci: { ...hardware.pci!, ...differing } } }
+export function withPci(differing: Partial<PciFacts>): Pick<SideFacts, 'hardware'> {
+  return { hardware: { ...hardware, pci: { ...pci, ...differing } } }
 }
