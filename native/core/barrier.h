@@ -52,8 +52,8 @@ class Gate {
     if (barrier_) barrier_->Break();
   }
 
-  /// Null where there is nobody to wait for.
-  Barrier* barrier() const { return barrier_.get(); }
+  /// The barrier; null where there is nobody to wait for.
+  Barrier* get() const { return barrier_.get(); }
   /// Whether it stands before the SET of this index.
   bool IsBefore(size_t index) const { return barrier_ && index == before_; }
 

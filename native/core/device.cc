@@ -37,7 +37,7 @@ Arcs Device::SetStates(const Path& path) {
   }
   Owner<DataFd> prepared;
   if (MayOpenSession(path)) arcs.result = DataFd::Prepare(Held<Device>(this), &prepared);
-  WaitAt(path.gate.barrier());
+  WaitAt(path.gate.get());
   SetStates(path, std::move(prepared), &arcs);
   WaitAt(nullptr);
   arcs.arc = arc();
@@ -49,7 +49,7 @@ void Device::SetStates(const Path& path, Owner<DataFd> prepared, Arcs* arcs) {
   times[arcs->time_count++] = NowMs();
   while (arcs->result >= 0 && arcs->done < path.count) {
     if (path.gate.IsBefore(arcs->done)) {
-      if (!path.gate.barrier()->Await()) return;
+      if (!path.gate.get()->Await()) return;
       arcs->passed = NowMs();
       if (arcs->done == 0) times[0] = arcs->passed;
     }
