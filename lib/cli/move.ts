@@ -6,6 +6,7 @@ import {
   MigrationError,
   type Arc,
   type MigrationReport,
+  type PairReport,
   type SideReport,
 } from '../index.ts'
 import { refuseBlankMock, refuseBlankSource } from './blank_source.ts'
@@ -42,7 +43,7 @@ export async function move(
     const report = await moveState(source, destination, context)
     tell(report, source, destination, keeping, context)
     const given = await source.aftermath()
-    const why = report.source.error
+    const why = pairOf(report).source.error
     if (why) sayStuck(why, given, context)
     // Its state is the destination's now.
     await source.close()
@@ -74,8 +75,8 @@ async function moveState(source: Hand, destination: Hand, { signal }: Context): 
   try {
     await Promise.all([source.device.state(), destination.device.state()])
     const report = await migrate({ from: source.device, to: destination.device, signal })
-    source.arcs.push(...report.source.arcs)
-    destination.arcs.push(...report.destination.arcs)
+    source.arcs.push(...pairOf(report).source.arcs)
+    destination.arcs.push(...pairOf(report).destination.arcs)
     return report
   } catch (error) {
     throw await afterFailure(error, source, destination)
@@ -85,8 +86,8 @@ async function moveState(source: Hand, destination: Hand, { signal }: Context): 
 /** The library has let the source run again where it may; a destination that was opened here is made blank. */
 async function afterFailure(error: unknown, source: Hand, destination: Hand): Promise<CommandFailure> {
   if (error instanceof MigrationError) {
-    source.arcs.push(...error.source.arcs)
-    destination.arcs.push(...error.destination.arcs)
+    source.arcs.push(...pairOf(error.report).source.arcs)
+    destination.arcs.push(...pairOf(error.report).destination.arcs)
   }
   await destination.makeBlank().catch(() => undefined)
   const first = await source.aftermath()
@@ -117,16 +118,17 @@ function tell(
   keeping: Keeping,
   context: Context,
 ): void {
-  const { bytes, precopyBytes, rounds, downtimeMs, totalMs } = report
+  const { bytes, precopyBytes, rounds, downtimeMs = 0, totalMs } = report
+  const pair = pairOf(report)
   const result: MoveOutput = {
     schema: 1,
     command: 'move',
-    source: sideOutput(source, report.source),
-    destination: sideOutput(destination, report.destination),
+    source: sideOutput(source, pair.source),
+    destination: sideOutput(destination, pair.destination),
     mock: report.mock || undefined,
     bytes,
     precopyBytes,
-    rounds,
+    rounds: rounds.length,
     downtimeMs,
     totalMs,
     keeping: keeping.kind,
@@ -134,18 +136,25 @@ function tell(
   context.outcome(result, words(report))
 }
 
+function pairOf({ devices }: MigrationReport): PairReport {
+  const [pair] = devices
+  if (pair === undefined) throw new Error('a migration has a device')
+  return pair
+}
+
 function sideOutput(hand: Hand, { arcs, state, error }: SideReport): SideOutput {
   return { device: hand.output(), arcs: [...arcs], state, error: error && causeOutput(error) }
 }
 
 function words(report: MigrationReport): string {
-  const { source, destination, bytes, precopyBytes, rounds, downtimeMs, totalMs } = report
+  const { bytes, precopyBytes, rounds, downtimeMs = 0, totalMs } = report
+  const { source, destination } = pairOf(report)
   return pairs([
     ['source', `${nameText(source)}, in ${source.state}\n${arcsText(source.arcs)}`],
     ['destination', `${nameText(destination)}, in ${destination.state}\n${arcsText(destination.arcs)}`],
     [
       'moved',
-      `${bytesText(bytes)}, ${bytesText(precopyBytes)} of them while the source ran (${rounds} ${rounds === 1 ? 'round' : 'rounds'})`,
+      `${bytesText(bytes)}, ${bytesText(precopyBytes)} of them while the source ran (${rounds.length} ${rounds.length === 1 ? 'round' : 'rounds'})`,
     ],
     ['downtime', msText(downtimeMs)],
     ['total', msText(totalMs)],

@@ -5,15 +5,14 @@ import { VfioError, type Arc } from '../errors.ts'
 import type { StateName } from '../kernel/state.ts'
 import type { Device, DrivenPath, PlannedPath } from './device.ts'
 import { LoopBarrier } from './gate.ts'
-import { checkState } from './transition.ts'
 
 /** How several devices are led together. */
 export interface TogetherOptions {
   /**
-   * The state in which each waits until all have come: the P2P state on the way, in which no device begins DMA and each
-   * still takes that of the others. A device whose path does not lead through it waits before its first arc.
+   * The states in which each waits until all have come: the P2P states, in which no device begins DMA and each still
+   * takes that of the others. A device whose path does not lead through one waits before its first arc.
    */
-  readonly through: StateName | undefined
+  readonly through: ReadonlySet<StateName> | undefined
   /** Honoured before the first arc of the first device, not after. */
   readonly signal?: AbortSignal
   /** The state in which each device was left, as in `setState`. */
@@ -43,7 +42,6 @@ export async function setStatesTogether(
   const { through, from, signal } = options
   if (from !== undefined && from.length !== devices.length)
     throw new TypeError(`from must name a state for each of the ${devices.length} devices`)
-  for (const { name } of devices) if (through !== undefined) checkState(through, name)
   const paths = await planAll(devices, target, from, signal)
   const gates = paths.map(path => gateOf(path, through))
   const barrier = barrierFor(paths.filter((_, index) => gates[index] !== undefined))
@@ -84,8 +82,8 @@ async function planAll(
 }
 
 /** The index of the arc before which the device waits; none where its path does not lead beyond `through`. */
-function gateOf({ edges }: PlannedPath, through: StateName | undefined): number | undefined {
-  const index = edges.findIndex(({ to }) => to === through) + 1
+function gateOf({ edges }: PlannedPath, through: ReadonlySet<StateName> | undefined): number | undefined {
+  const index = edges.findIndex(({ to }) => through?.has(to)) + 1
   return index < edges.length ? index : undefined
 }
 

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { Finding } from '../checks/preflight_facts.ts'
 import { VfioError, type Arc, type Recovery } from '../errors.ts'
 import type { StateName } from '../kernel/state.ts'
+import type { Outcome } from './participant.ts'
+import type { MomentReport } from './participation.ts'
+import type { PhaseTime } from './phases.ts'
+import type { Decision, DowntimeParts, Prediction, RoundSample } from './progress.ts'
 
-/** What a migration did with one of its two devices. */
+/** What a migration did with one of its devices. */
 export interface SideReport {
   readonly device: string
   readonly driver: string | undefined
@@ -11,47 +16,89 @@ export interface SideReport {
   readonly arcs: readonly Arc[]
   /** The state at the end, as the kernel answered; undefined when it could not be asked. */
   readonly state: StateName | undefined
+  /** It was reset, as `onStuck` says: it holds nothing of what it held. */
+  readonly wasReset: boolean
   /** What the device needs now. */
   readonly recovery: Recovery
-  /** Why the source is not in STOP, after a migration that happened all the same. */
+  /** Why the device is not where it should be. */
   readonly error?: Error
 }
 
-/** What a migration did. Times in ms on the source's clock. */
-export interface MigrationReport {
+/** One device of a set: where it came from, where it went. */
+export interface PairReport {
   readonly source: SideReport
   readonly destination: SideReport
-  /** One of the two is simulated, or both are: the numbers say nothing of hardware. */
-  readonly mock: boolean
   /** Bytes of device state that were moved. */
   readonly bytes: number
   /** Of those, bytes that were moved while the source was running. */
   readonly precopyBytes: number
-  /** How often precopy info was asked. */
-  readonly rounds: number
-  /** From the source's first stopping arc to the destination's RUNNING. */
-  readonly downtimeMs: number
-  /** From the first arc of either side to the destination's RUNNING. */
-  readonly totalMs: number
+  /** Bytes that the participant sent along. */
+  readonly sideDataBytes: number
+  /** CRC-32 of the state's bytes. */
+  readonly crc32: number
+  /** How often the device began anew (REINIT). */
+  readonly restarts: number
+  /** The driver silently gave pre-copy up: the whole state was moved while the device stood. */
+  readonly gaveUpPrecopy: boolean
+  readonly samples: readonly RoundSample[]
 }
 
-/** A migration that did not happen, or whose destination may have run but does not. `cause` is the first failure; the sides say where each device was left. */
-export class MigrationError extends VfioError {
-  readonly source: SideReport
-  readonly destination: SideReport
+/** A round of pre-copy, and what was decided after it. */
+export interface RoundReport {
+  readonly round: number
+  /** When it ended, in ms from the beginning. */
+  readonly atMs: number
+  /** Bytes that it moved. */
+  readonly bytes: number
+  readonly predicted: Prediction
+  readonly decision: Decision
+  readonly why: string
+}
 
-  constructor(cause: unknown, source: SideReport, destination: SideReport) {
+/** What a migration did. Times in ms on the source's clock. */
+export interface MigrationReport {
+  /** Whose devices may run now. `unknown`: the source has yielded, and the destination does not answer. */
+  readonly outcome: Outcome
+  /** What the preflight found and did not refuse for: warnings, and rules that were overridden. */
+  readonly findings: readonly Finding[]
+  readonly devices: readonly PairReport[]
+  readonly phases: readonly PhaseTime[]
+  readonly rounds: readonly RoundReport[]
+  /** What was foreseen when it was decided to switch. */
+  readonly predicted?: Prediction
+  /** What the downtime was made of. Absent where it did not come to that. */
+  readonly downtime?: DowntimeParts
+  /** From the first arc that stopped the source to the word that the destination runs, less half the way there and back. */
+  readonly downtimeMs?: number
+  readonly participant: readonly MomentReport[]
+  /** From the call of `quiesce` to the return of `running`. */
+  readonly participantDowntimeMs?: number
+  /** All devices together. */
+  readonly bytes: number
+  readonly precopyBytes: number
+  readonly totalMs: number
+  /** One of the devices is simulated, or all are: the numbers say nothing of hardware. */
+  readonly mock: boolean
+}
+
+/** A migration that did not happen, or whose destination may have run but does not. `cause` is the first failure; the report says where each device was left. */
+export class MigrationError extends VfioError {
+  readonly report: MigrationReport
+
+  constructor(cause: unknown, report: MigrationReport) {
     const why = cause instanceof Error ? cause.message : String(cause)
-    super('ERR_VFIO_MIGRATION', `The migration failed: ${why}. ${where(source)}; ${where(destination)}`, {
+    const sides = report.devices.flatMap(({ source, destination }) => [source, destination])
+    const places = sides.map(where).join('; ')
+    super('ERR_VFIO_MIGRATION', `The migration failed: ${why}. ${places}`, {
       cause,
-      recovery: source.recovery === 'none' ? destination.recovery : source.recovery,
+      recovery: sides.some(({ recovery }) => recovery === 'reset') ? 'reset' : 'none',
     })
-    this.source = source
-    this.destination = destination
+    this.report = report
   }
 }
 
-function where({ device, state, recovery }: SideReport): string {
+function where({ device, state, recovery, wasReset }: SideReport): string {
   const now = `'${device}' is in ${state ?? 'a state that it does not tell'}`
+  if (wasReset) return `${now} after a reset`
   return recovery === 'reset' ? `${now} and needs reset()` : now
 }

@@ -30,23 +30,23 @@ export interface Saved {
  */
 export async function saveState(
   giver: Giver,
-  take: (chunk: Uint8Array, phase: Phase) => Promise<void>,
+  take: (chunk: Uint8Array, phase: SavePhase) => Promise<void>,
   signal?: AbortSignal,
 ): Promise<Saved> {
   return await new Saving(giver, take, signal).run()
 }
 
 /** Whether the device runs while it is read. */
-export type Phase = 'precopy' | 'stop-copy'
+export type SavePhase = 'precopy' | 'stop-copy'
 
 class Saving {
   readonly #giver: Giver
-  readonly #take: (chunk: Uint8Array, phase: Phase) => Promise<void>
+  readonly #take: (chunk: Uint8Array, phase: SavePhase) => Promise<void>
   readonly #signal: AbortSignal | undefined
   #bytes = 0
   #rounds = 0
 
-  constructor(giver: Giver, take: (chunk: Uint8Array, phase: Phase) => Promise<void>, signal?: AbortSignal) {
+  constructor(giver: Giver, take: (chunk: Uint8Array, phase: SavePhase) => Promise<void>, signal?: AbortSignal) {
     this.#giver = giver
     this.#take = take
     this.#signal = signal
@@ -90,11 +90,11 @@ class Saving {
   }
 
   /** An abort stops the waiting, for the device as for who takes; the arcs are waited for. */
-  async #copy(until: Pause, phase: Phase): Promise<void> {
+  async #copy(until: Pause, phase: SavePhase): Promise<void> {
     await untilAborted(this.#drain(until, phase), this.#signal)
   }
 
-  async #drain(until: Pause, phase: Phase): Promise<void> {
+  async #drain(until: Pause, phase: SavePhase): Promise<void> {
     for await (const chunk of this.#giver.device.savingStream.chunks({ until })) {
       throwIfAborted(this.#signal)
       await this.#take(chunk, phase)

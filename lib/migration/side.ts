@@ -1,31 +1,48 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Device } from '../device/device.ts'
-import { isVfioError, type Arc, type VfioError, type VfioSystemError } from '../errors.ts'
+import { setStatesTogether } from '../device/together.ts'
+import { isVfioError, type Arc } from '../errors.ts'
 import type { StateName } from '../kernel/state.ts'
+import { recoveryOf } from './recovery.ts'
 import type { SideReport } from './report.ts'
 
-/** One of the two devices of a migration, with the record of what was done to it. */
+/** One device of a migration, with the record of what was done to it. */
 export class Side {
   readonly device: Device
   readonly #arcs: Arc[] = []
   /** States that it was led into, also where the arc failed behind them. */
   readonly #entered = new Set<StateName>()
-  /** Where it was being led when it went away without a word. */
-  #lostOnTheWayTo: StateName | undefined
   readonly #onArcs: (arcs: readonly Arc[]) => void
+  #before: StateName | undefined
+  /** Where it was left, or found. A state that is not this one was set by somebody else. */
+  #expected: StateName | undefined
+  /** An arc failed, and nobody may be sure of what it left. */
+  #isPoisoned = false
+  #wasReset = false
+  #error: Error | undefined
 
   constructor(device: Device, onArcs: (arcs: readonly Arc[]) => void) {
     this.device = device
     this.#onArcs = onArcs
   }
 
-  async go(target: StateName, options: { signal?: AbortSignal } = {}): Promise<void> {
-    try {
-      this.#record(await this.device.setState(target, options))
-    } catch (error) {
-      if (isVfioError(error)) this.#recordFailure(error)
-      throw error
-    }
+  /** Asks where it is before anything is done to it. */
+  async begin(): Promise<StateName> {
+    this.#before = this.#expected = await this.device.state()
+    return this.#before
+  }
+
+  get arcs(): readonly Arc[] {
+    return this.#arcs
+  }
+
+  /** The state that it was found in. */
+  get before(): StateName | undefined {
+    return this.#before
+  }
+
+  get expected(): StateName | undefined {
+    return this.#expected
   }
 
   /** True when it was led into any state. */
@@ -38,30 +55,87 @@ export class Side {
     return this.#entered.has('RESUMING')
   }
 
-  /** True when the device left the state that was loaded into it, or may have: from then on it may have run. */
+  /** True when the device left the STOP in which it holds what was loaded into it, or may have: it may have run. */
   get mayHaveRun(): boolean {
     const loaded = this.#arcs.findIndex(({ from }) => from === 'RESUMING')
-    return loaded >= 0 && (this.#arcs.length > loaded + 1 || this.#lostOnTheWayTo === 'RUNNING')
+    if (loaded < 0) return false
+    return this.#arcs.length > loaded + 1 || (this.#isPoisoned && this.#expected === undefined)
   }
 
-  async report(error?: Error): Promise<SideReport> {
-    const { name, driver, mock } = this.device
+  get isPoisoned(): boolean {
+    return this.#isPoisoned
+  }
+
+  async go(target: StateName): Promise<void> {
+    await lead([this], target)
+  }
+
+  /** Back to `target` from wherever it is: what else was foreseen does not count any more. */
+  async goBack(target: StateName): Promise<void> {
+    try {
+      this.record(await this.device.setState(target))
+    } catch (error) {
+      this.record(isVfioError(error) ? error.arcs : [], error)
+      throw error
+    }
+  }
+
+  async reset(): Promise<void> {
+    await this.device.reset()
+    this.#wasReset = true
+    this.#expected = undefined
+  }
+
+  /** Takes down what a path came to. */
+  record(arcs: readonly Arc[], error?: unknown): void {
+    this.#arcs.push(...arcs)
+    for (const { to } of arcs) this.#entered.add(to)
+    this.#expected = arcs.at(-1)?.to ?? this.#expected
+    if (isVfioError(error)) this.#recordFailure(error)
+    if (arcs.length > 0) this.#onArcs(arcs)
+  }
+
+  /** Why it is not where it should be. */
+  fail(error: unknown): void {
+    this.#error ??= error instanceof Error ? error : new Error(String(error))
+  }
+
+  async report(): Promise<SideReport> {
+    const { name: device, driver, mock } = this.device
     const state = await this.device.state().catch(() => undefined)
-    const stuck = state === undefined || state === 'ERROR' || state === 'RESUMING'
-    const recovery = stuck ? 'reset' : 'none'
-    return { device: name, driver, mock, arcs: [...this.#arcs], state, recovery, ...(error && { error }) }
+    const recovery = recoveryOf({ state })
+    const error = this.#error && { error: this.#error }
+    return { device, driver, mock, arcs: [...this.#arcs], state, wasReset: this.#wasReset, recovery, ...error }
   }
 
   /** A SET can fail when its state is there already, because the process has no fd for the session. */
-  #recordFailure({ code, arcs, failedArc, state }: VfioError | VfioSystemError): void {
-    this.#record(arcs)
-    if (code === 'ENODEV' && state === undefined) this.#lostOnTheWayTo = failedArc?.to
-    if (failedArc && failedArc.to === state) this.#entered.add(state)
+  #recordFailure({ failedArc, state }: { failedArc?: { to: StateName } | undefined; state?: StateName | undefined }): void {
+    if (failedArc === undefined) return
+    if (failedArc.to === state) this.#entered.add(state)
+    this.#expected = state
+    this.#isPoisoned = state === undefined
   }
+}
 
-  #record(arcs: readonly Arc[]): void {
-    this.#arcs.push(...arcs)
-    for (const { to } of arcs) this.#entered.add(to)
-    if (arcs.length > 0) this.#onArcs(arcs)
-  }
+/** The states in which no device begins DMA, and each still takes that of the others. */
+const p2pStates: ReadonlySet<StateName> = new Set(['PRE_COPY_P2P', 'RUNNING_P2P'])
+
+/**
+ * Leads devices to `target`. Those of a set go through their P2P states, and none beyond before all are there.
+ * @throws the error of a device that failed, rather than of one that was held back for it.
+ */
+export async function lead(
+  sides: readonly Side[],
+  target: StateName,
+  { isSet = false }: { isSet?: boolean } = {},
+): Promise<void> {
+  const outcomes = await setStatesTogether(
+    sides.map(({ device }) => device),
+    target,
+    { through: isSet ? p2pStates : undefined, from: sides.map(({ expected }) => expected as StateName) },
+  )
+  outcomes.forEach(({ arcs, error }, index) => sides[index]?.record(arcs, error))
+  const errors = outcomes.flatMap(({ error }) => error ?? [])
+  const first = errors.find(error => !(isVfioError(error) && error.code === 'ERR_VFIO_HELD_BACK'))
+  if (first ?? errors[0]) throw first ?? errors[0]
 }

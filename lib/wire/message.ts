@@ -15,19 +15,14 @@ export type DestinationMessage = Answered | Prepared | Loaded | Complete | Runni
 export interface Offer {
   readonly kind: 'offer'
   readonly version: 1
-  readonly members: readonly Member[]
+  /** What it tells of its devices, in their order, and of its machine: plain JSON, which the preflight reads. */
+  readonly facts: unknown
 }
 
-/** The destination's devices, likewise. */
+/** The destination's devices and machine, likewise. */
 export interface Answered {
   readonly kind: 'answered'
-  readonly members: readonly Member[]
-}
-
-/** One device as the other side has to know it. */
-export interface Member {
-  readonly device: string
-  readonly driver: string | undefined
+  readonly facts: unknown
 }
 
 /** To the destination: lead the devices to RESUMING. */
@@ -57,7 +52,7 @@ export interface Loaded {
   readonly writeMs: number
 }
 
-/** What the participant adds to a device's state; before `end`, at most once. */
+/** What the participant adds to a device's state; before `yielded`, at most once. */
 export interface SideData {
   readonly kind: 'side-data'
   readonly member: number
@@ -86,10 +81,12 @@ export interface Complete {
   readonly crc32: number
 }
 
-/** The destination owns the state: its devices run. */
+/** The destination owns the state: its devices run, or would not all run although one at least has left STOP. */
 export interface Running {
   readonly kind: 'running'
   readonly arcs: readonly (readonly Arc[])[]
+  /** Why they do not all run. The state is the destination's all the same. */
+  readonly error?: unknown
 }
 
 /** The source wants its devices back. Answered by `abdicated`, or by `running` where it came too late. */

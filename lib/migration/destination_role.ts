@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Link } from '../link/link.ts'
+import type { DestinationOwner } from '../ownership/destination.ts'
+import type { DestinationMessage, End, SourceMessage } from '../wire/message.ts'
+import { Condition } from './condition.ts'
+import { Inflow } from './inflow.ts'
+import type { Participation } from './participation.ts'
+import type { Timeline } from './phases.ts'
+import { takeBack, type OnStuck } from './recovery.ts'
+import { lead, type Side } from './side.ts'
+
+export type DestinationLink = Link<DestinationMessage, SourceMessage>
+
+export interface DestinationRoleOptions {
+  readonly sides: readonly Side[]
+  readonly link: DestinationLink
+  readonly owner: DestinationOwner
+  readonly participation: Participation
+  readonly timeline: Timeline
+  readonly onStuck: OnStuck | undefined
+  /** Several devices that may talk to each other: none goes beyond its P2P state before all are there. */
+  readonly isSet: boolean
+  /** What this side tells of itself. */
+  readonly facts: () => Promise<unknown>
+  /** Throws what speaks against RESUMING, in which a device gives up what it held. The devices are in STOP. */
+  readonly beforeResuming: () => Promise<void>
+  /** Throws what speaks against the commit. */
+  readonly beforeCommit: () => void
+}
+
+/** The side that takes: loads what comes, proves that it is whole, and only then makes it its own. */
+export class DestinationRole {
+  readonly #o: DestinationRoleOptions
+  readonly #inflows: Inflow[] = []
+  readonly #sideData: Uint8Array[]
+  readonly #changed = new Condition()
+  #complete = 0
+  #hasYielded = false
+  /** Its state will never run here. */
+  #isOver = false
+  /** It runs here, unless the devices themselves refuse. */
+  #isCommitted = false
+  /** What is under way beside the messages; none rejects. */
+  readonly #work: Promise<void>[] = []
+
+  constructor(options: DestinationRoleOptions) {
+    this.#o = options
+    this.#sideData = options.sides.map(() => new Uint8Array())
+  }
+
+  /** Until the source closes the link, and all that was begun has ended. Never rejects: failures go to the source. */
+  async run(): Promise<void> {
+    this.#begin(this.#commitWhenComplete())
+    try {
+      for (;;) await this.#take(await this.#o.link.receive())
+    } catch {
+      // The source has gone: what was not committed is nobody's here.
+      await this.#giveUp(undefined)
+    }
+    await Promise.all(this.#work)
+  }
+
+  async #take(message: SourceMessage): Promise<void> {
+    if (this.#isOver) return
+    if (message.kind === 'offer') await this.#answer().catch((error: unknown) => this.#giveUp(error))
+    else if (message.kind === 'prepare') await this.#prepare().catch((error: unknown) => this.#giveUp(error))
+    else if (message.kind === 'data') this.#push(message.member, message.bytes)
+    else if (message.kind === 'side-data') this.#sideData[message.member] = message.bytes
+    else if (message.kind === 'end') this.#begin(this.#finish(message))
+    else if (message.kind === 'yielded') this.#yielded()
+    else if (message.kind === 'abort') await this.#giveUp(undefined)
+  }
+
+  async #answer(): Promise<void> {
+    const { facts, link } = this.#o
+    await link.send({ kind: 'answered', facts: await facts() })
+  }
+
+  async #prepare(): Promise<void> {
+    const { sides, owner, link, beforeResuming } = this.#o
+    for (const side of sides) await side.begin()
+    await owner.accept()
+    await lead(sides, 'STOP')
+    await beforeResuming()
+    await lead(sides, 'RESUMING')
+    sides.forEach(({ device }, member) => {
+      const onLoaded = async (bytes: number, writeMs: number): Promise<void> =>
+        await link.send({ kind: 'loaded', member, bytes, writeMs })
+      this.#inflows.push(new Inflow(device, { onLoaded, onFailure: error => this.#begin(this.#giveUp(error)) }))
+    })
+    await link.send({ kind: 'prepared', arcs: sides.map(({ arcs }) => arcs) })
+  }
+
+  #push(member: number, bytes: Uint8Array): void {
+    try {
+      this.#inflows[member]?.push(bytes)
+    } catch (error) {
+      this.#begin(this.#giveUp(error))
+    }
+  }
+
+  #yielded(): void {
+    this.#hasYielded = true
+    this.#changed.changed()
+  }
+
+  /** The device has everything, and says so by leaving RESUMING. */
+  async #finish({ member, bytes, crc32 }: End): Promise<void> {
+    const [side, inflow] = [this.#o.sides[member], this.#inflows[member]]
+    if (side === undefined || inflow === undefined) return
+    await inflow.end({ bytes, crc32 })
+    if (this.#isOver) return
+    await side.go('STOP')
+    await this.#o.link.send({ kind: 'complete', member, bytes: inflow.bytes, crc32: inflow.crc32 })
+    this.#complete++
+    this.#changed.changed()
+  }
+
+  async #commitWhenComplete(): Promise<void> {
+    const { sides, owner, participation, timeline, beforeCommit } = this.#o
+    await this.#changed.until(
+      () => this.#isOver || (this.#hasYielded && this.#complete === this.#o.sides.length),
+    )
+    if (this.#isOver) return
+    await timeline.during('commit', async () => {
+      await participation.restored(
+        sides.map(({ device }) => device),
+        this.#sideData,
+      )
+      beforeCommit()
+      if (this.#isOver) return
+      this.#isCommitted = true
+      await owner.intend()
+    })
+    if (this.#isCommitted) await timeline.during('run', () => this.#runDevices())
+  }
+
+  /** From here on the state is this side's, unless no device has left STOP. */
+  async #runDevices(): Promise<void> {
+    const { sides, owner, link, isSet, participation } = this.#o
+    try {
+      await lead(sides, 'RUNNING', { isSet })
+    } catch (error) {
+      if (!sides.some(({ mayHaveRun }) => mayHaveRun)) {
+        this.#isCommitted = false
+        throw error
+      }
+      await owner.ran()
+      for (const side of sides) side.fail(error)
+      return await link.send({ kind: 'running', arcs: sides.map(({ arcs }) => arcs), error })
+    }
+    await owner.ran()
+    await link.send({ kind: 'running', arcs: sides.map(({ arcs }) => arcs) })
+    await participation.running(sides.map(({ device }) => device)).catch(() => undefined)
+  }
+
+  /** The state never runs here, and the source is told so first: it need not wait for what is cleared away. */
+  async #giveUp(error: unknown): Promise<void> {
+    const { sides, owner, link, onStuck } = this.#o
+    // What was committed runs, or says itself that it cannot.
+    if (this.#isOver || this.#isCommitted) return
+    this.#isOver = true
+    for (const inflow of this.#inflows) inflow.stop()
+    this.#changed.changed()
+    try {
+      await owner.abdicate()
+      await link.send({ kind: 'abdicated', error })
+    } catch (unwritten) {
+      // Nobody can say whose the state is: the source must not take it back.
+      link.close(unwritten as Error)
+    }
+    await Promise.all(sides.map(side => takeBack(side, 'destination', onStuck)))
+  }
+
+  /** What fails beside the messages ends the migration here. */
+  #begin(work: Promise<void>): void {
+    this.#work.push(work.catch(async (error: unknown) => await this.#giveUp(error)))
+  }
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+import { crc32 } from 'node:zlib'
+import { VfioError } from '../errors.ts'
+import { streamParser } from '../kernel/stream/by_driver.ts'
+import type { StreamParser } from '../kernel/stream/parser.ts'
+import type { Link } from '../link/link.ts'
+import type { DestinationMessage, SourceMessage } from '../wire/message.ts'
+import { Condition } from './condition.ts'
+import type { Throttle } from './throttle.ts'
+
+/** The most of a device's bytes that are under way and not yet loaded. */
+export const windowBytes: number = 8 * 1024 * 1024
+
+export type SourceLink = Link<SourceMessage, DestinationMessage>
+
+/** A device's bytes on their way to the destination, counted, summed, and no more of them than the window has room for. */
+export class Outflow {
+  readonly #member: number
+  readonly #device: string
+  readonly #link: SourceLink
+  readonly #throttle: Throttle
+  readonly #parser: StreamParser
+  readonly #acknowledged = new Condition()
+  readonly #onLoaded: (bytes: number) => void
+  #sent = 0
+  #loaded = 0
+  #crc32 = 0
+
+  constructor(
+    member: number,
+    device: { readonly name: string; readonly driver: string | undefined },
+    { link, throttle, onLoaded }: { link: SourceLink; throttle: Throttle; onLoaded: (bytes: number) => void },
+  ) {
+    this.#member = member
+    this.#device = device.name
+    this.#link = link
+    this.#throttle = throttle
+    this.#parser = streamParser(device.driver)
+    this.#onLoaded = onLoaded
+  }
+
+  get bytes(): number {
+    return this.#sent
+  }
+
+  get crc32(): number {
+    return this.#crc32
+  }
+
+  /** What mlx5 at the destination sets aside for an image, as the first record says. */
+  get announcedBytes(): number | undefined {
+    return this.#parser.announcedBytes
+  }
+
+  /** Images that have gone out whole, where the driver frames them. */
+  get images(): number {
+    return this.#parser.images
+  }
+
+  /** Gives the chunk away. Resolves when there is room for another. */
+  async send(chunk: Uint8Array): Promise<void> {
+    await this.#throttle.take(chunk.length)
+    await this.#acknowledged.until(() => this.#underWay === 0 || this.#underWay + chunk.length <= windowBytes)
+    this.#parser.push(chunk)
+    this.#crc32 = crc32(chunk, this.#crc32)
+    this.#sent += chunk.length
+    await this.#link.send({ kind: 'data', member: this.#member, bytes: chunk })
+  }
+
+  /** Resolves when the device at the other end has taken all that was sent. */
+  async allLoaded(): Promise<void> {
+    await this.#acknowledged.until(() => this.#underWay === 0)
+  }
+
+  /** @throws VfioError ERR_VFIO_INCOMPLETE where what was sent is no whole state by the driver's own framing. */
+  async end(): Promise<void> {
+    const why = this.#parser.incomplete()
+    if (why !== undefined) {
+      const text = `'${this.#device}' gave no whole state: ${why}`
+      throw new VfioError('ERR_VFIO_INCOMPLETE', text, { device: this.#device })
+    }
+    await this.#link.send({ kind: 'end', member: this.#member, bytes: this.#sent, crc32: this.#crc32 })
+  }
+
+  /** The destination's word for it. */
+  acknowledge(bytes: number): void {
+    this.#loaded = bytes
+    this.#onLoaded(bytes)
+    this.#acknowledged.changed()
+  }
+
+  /** Nothing is acknowledged any more. */
+  fail(error: unknown): void {
+    this.#acknowledged.fail(error)
+  }
+
+  get #underWay(): number {
+    return this.#sent - this.#loaded
+  }
+}

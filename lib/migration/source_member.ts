@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { PrecopyInfo } from '../device/device.ts'
+import type { Pause } from '../device/saving_stream.ts'
+import { VfioError } from '../errors.ts'
+import type { Outflow } from './outflow.ts'
+import type { RoundSample } from './progress.ts'
+import { savingBegins } from './saving.ts'
+import type { Side } from './side.ts'
+import type { Stop } from './stop.ts'
+
+/** The least and the most that is waited for bytes that were promised, in ms. */
+const promiseLimits = { least: 1000, most: 10_000 }
+
+/** One device that gives its state. */
+export class SourceMember {
+  readonly side: Side
+  readonly outflow: Outflow
+  readonly samples: RoundSample[] = []
+  precopyBytes = 0
+  sideDataBytes = 0
+  /** When the first bytes after the stop were read, and the last ones had been sent. */
+  firstByteAt: number | undefined
+  lastSentAt: number | undefined
+  readonly #wantsPrecopy: boolean
+  readonly #stop: Stop
+
+  constructor(side: Side, outflow: Outflow, { wantsPrecopy, stop }: { wantsPrecopy: boolean; stop: Stop }) {
+    this.side = side
+    this.outflow = outflow
+    this.#wantsPrecopy = wantsPrecopy
+    this.#stop = stop
+  }
+
+  /** It is read while it runs: known when it was asked where it is. */
+  get hasPrecopy(): boolean {
+    const { before, device } = this.side
+    return this.#wantsPrecopy && before !== undefined && savingBegins(before, device) !== 'STOP_COPY'
+  }
+
+  get restarts(): number {
+    return this.samples.filter(({ reinit }) => reinit).length
+  }
+
+  /**
+   * The driver promised an image and none came, or none of its stream: it tells nobody when it gives pre-copy up, and saves
+   * the whole state at the stop (mlx5: a SAVE that failed with BAD_RES_STATE_ERR).
+   */
+  get gaveUpPrecopy(): boolean {
+    return this.samples.some(({ initialBytes, dirtyBytes, bytes }) => initialBytes + dirtyBytes > 0 && bytes === 0)
+  }
+
+  /** Asks once, on a drained queue, and moves what was promised. Source: decision by the numbers, never on a timer. */
+  async round(): Promise<RoundSample | undefined> {
+    if (!this.hasPrecopy) return undefined
+    const { clock } = this.side.device
+    const askedAt = clock.now()
+    const info = await this.#stop.during(this.#ask())
+    const answeredAt = clock.now()
+    const moved = await this.#move('idle')
+    const sentAt = clock.now()
+    await this.#stop.during(this.outflow.allLoaded())
+    const sample = {
+      askedAt,
+      askMs: answeredAt - askedAt,
+      initialBytes: info.initialBytes,
+      dirtyBytes: info.dirtyBytes,
+      reinit: info.reinit,
+      bytes: moved.bytes,
+      firstByteMs: moved.firstAt === undefined ? 0 : moved.firstAt - answeredAt,
+      sendMs: moved.firstAt === undefined ? 0 : sentAt - moved.firstAt,
+      loadMs: clock.now() - sentAt,
+    }
+    this.samples.push(sample)
+    this.precopyBytes = this.outflow.bytes
+    return sample
+  }
+
+  /** Everything up to the end of the stream, once the device is in STOP_COPY. */
+  async finish(): Promise<void> {
+    const { device } = this.side
+    const { firstAt } = await this.#move('end')
+    this.firstByteAt = firstAt ?? device.clock.now()
+    this.lastSentAt = device.clock.now()
+    if (this.outflow.bytes === 0) {
+      const text = `'${device.name}' gave no state: its stream was empty`
+      throw new VfioError('ERR_VFIO_INCOMPLETE', text, { device: device.name })
+    }
+    await this.outflow.end()
+  }
+
+  /** An image takes about as long as the ones before it, and one that never comes must not hold everybody up. */
+  async #ask(): Promise<PrecopyInfo> {
+    const longest = Math.max(0, ...this.samples.map(({ askMs, firstByteMs }) => Math.max(askMs, firstByteMs)))
+    const waitMs =
+      this.samples.length === 0
+        ? promiseLimits.most
+        : Math.min(promiseLimits.most, Math.max(promiseLimits.least, 4 * longest))
+    return await this.side.device.precopyInfo({ waitMs })
+  }
+
+  async #move(until: Pause): Promise<{ bytes: number; firstAt: number | undefined }> {
+    return await this.#stop.during(this.#drain(until))
+  }
+
+  async #drain(until: Pause): Promise<{ bytes: number; firstAt: number | undefined }> {
+    const { savingStream, clock } = this.side.device
+    let bytes = 0
+    let firstAt: number | undefined
+    for await (const chunk of savingStream.chunks({ until })) {
+      firstAt ??= clock.now()
+      this.#stop.throwIfStopped()
+      bytes += chunk.length
+      await this.outflow.send(chunk)
+    }
+    return { bytes, firstAt }
+  }
+}

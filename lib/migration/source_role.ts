@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Device } from '../device/device.ts'
+import type { StateName } from '../kernel/state.ts'
+import type { SourceOwner } from '../ownership/source.ts'
+import type { Prepared } from '../wire/message.ts'
+import type { Failure } from './failure.ts'
+import type { DirtyLog } from './dirty_log.ts'
+import type { SourceLink } from './outflow.ts'
+import type { Outcome } from './participant.ts'
+import type { Participation } from './participation.ts'
+import type { Timeline } from './phases.ts'
+import { takeBack, type OnStuck } from './recovery.ts'
+import { savingBegins } from './saving.ts'
+import { lead, type Side } from './side.ts'
+import { SourceInbox } from './source_inbox.ts'
+import type { SourceMember } from './source_member.ts'
+import type { Stop } from './stop.ts'
+
+/** When what ended, on the source's clock: what the downtime is made of. */
+export interface SwitchoverTimes {
+  stoppingAt?: number
+  stoppedAt?: number
+  loadedAt?: number
+  completeAt?: number
+  runningAt?: number
+}
+
+export interface SourceRoleOptions {
+  readonly members: readonly SourceMember[]
+  readonly link: SourceLink
+  readonly owner: SourceOwner
+  readonly participation: Participation
+  readonly timeline: Timeline
+  readonly stop: Stop
+  readonly dirtyLog: DirtyLog | undefined
+  readonly onStuck: OnStuck | undefined
+  /** What this side tells of itself. */
+  readonly facts: () => Promise<unknown>
+  /** Throws what speaks against a migration to those. */
+  readonly preflight: (ours: unknown, theirs: unknown) => void
+  /** Several devices that may talk to each other: none goes beyond its P2P state before all are there. */
+  readonly isSet: boolean
+  /** Pre-copy until it is to be switched. */
+  readonly precopy: (prepared: Prepared) => Promise<void>
+}
+
+/** The side that gives: drives its devices, and lets go of them only when the destination owns their state. */
+export class SourceRole {
+  readonly times: SwitchoverTimes = {}
+  readonly #o: SourceRoleOptions
+  readonly #inbox: SourceInbox
+  #yielding: Promise<void> | undefined
+  /** The destination may have heard that these devices run no more. */
+  #hasYielded = false
+  /** Something may have been touched. */
+  #isBegun = false
+  #failure: Failure | undefined
+
+  constructor(options: SourceRoleOptions) {
+    this.#o = options
+    this.#inbox = new SourceInbox({
+      onLoaded: ({ member, bytes }) => options.members[member]?.outflow.acknowledge(bytes),
+      onLost: error => this.#lost(error),
+    })
+  }
+
+  /** What failed, if anything did. */
+  get failure(): Failure | undefined {
+    return this.#failure
+  }
+
+  /** Never rejects: what failed is in {@link failure}. The link is closed afterwards. */
+  async run(): Promise<Outcome> {
+    void this.#inbox.listen(this.#o.link)
+    const outcome = await this.#migrate().catch(async (error: unknown) => await this.#takeBack(error))
+    await this.#stopLogging()
+    if (this.#isBegun) await this.#o.participation.released(this.#devices, outcome).catch(() => undefined)
+    this.#o.link.close()
+    return outcome
+  }
+
+  async #migrate(): Promise<Outcome> {
+    const { timeline, participation } = this.#o
+    await timeline.during('preflight', () => this.#preflight())
+    this.#isBegun = true
+    const prepared = await timeline.during('prepare', () => this.#prepare())
+    await timeline.during('precopy', () => this.#precopy(prepared))
+    await timeline.during('quiesce', () => participation.quiesce(this.#devices))
+    await this.#switchOver()
+    await this.#owner.release()
+    await timeline.during('release', () => this.#release())
+    return 'destination'
+  }
+
+  async #preflight(): Promise<void> {
+    const { facts, link, preflight, stop } = this.#o
+    stop.throwIfStopped()
+    const ours = await facts()
+    await link.send({ kind: 'offer', version: 1, facts: ours })
+    preflight(ours, (await stop.during(this.#inbox.expect('answered'))).facts)
+    for (const side of this.#sides) await side.begin()
+  }
+
+  async #prepare(): Promise<Prepared> {
+    const { link, stop } = this.#o
+    stop.throwIfStopped()
+    await link.send({ kind: 'prepare' })
+    return await stop.during(this.#inbox.expect('prepared'))
+  }
+
+  async #precopy(prepared: Prepared): Promise<void> {
+    const { dirtyLog, members, precopy, stop } = this.#o
+    stop.throwIfStopped()
+    await dirtyLog?.start(this.#devices)
+    await Promise.all(members.filter(({ hasPrecopy }) => hasPrecopy).map(({ side }) => this.#begin(side)))
+    await precopy(prepared)
+  }
+
+  async #begin(side: Side): Promise<void> {
+    this.#o.stop.throwIfStopped()
+    await side.go(savingBegins(side.before as StateName, side.device))
+  }
+
+  async #switchOver(): Promise<void> {
+    const { members, stop, timeline, isSet } = this.#o
+    stop.throwIfStopped()
+    timeline.begin('stop-copy')
+    this.times.stoppingAt = this.#now()
+    await lead(this.#sides, 'STOP_COPY', { isSet })
+    this.times.stoppedAt = this.#now()
+    timeline.begin('load')
+    await stop.during(Promise.all([...members.map(member => member.finish()), this.#yield()]))
+    timeline.end('stop-copy')
+    await stop.during(Promise.all(members.map(({ outflow }) => outflow.allLoaded())))
+    timeline.end('load')
+    this.times.loadedAt = this.#now()
+    await timeline.during('complete', () => stop.during(this.#inbox.allComplete(members.length)))
+    this.times.completeAt = this.#now()
+    const { error } = await stop.during(this.#inbox.expect('running'))
+    this.times.runningAt = this.#now()
+    if (error !== undefined) this.#failure = { error }
+  }
+
+  /** While the bytes flow: what belongs to them, then the word that these devices run no more. */
+  async #yield(): Promise<void> {
+    const { dirtyLog, link, members, participation, stop } = this.#o
+    this.#yielding = this.#owner.yield()
+    await this.#yielding
+    await dirtyLog?.report(true)
+    const sideData = await participation.stopped(this.#devices)
+    for (const [member, bytes] of sideData.entries()) {
+      const giver = members[member]
+      if (giver) giver.sideDataBytes = bytes.length
+      await link.send({ kind: 'side-data', member, bytes })
+    }
+    stop.throwIfStopped()
+    this.#hasYielded = true
+    await link.send({ kind: 'yielded' })
+  }
+
+  /** Their state is the destination's: one that does not stop is told of, and changes nothing. */
+  async #release(): Promise<void> {
+    await Promise.all(
+      this.#sides.map(side => side.go('STOP').catch((error: unknown) => side.fail(error))),
+    )
+  }
+
+  /** The first error is the one that is told. */
+  async #takeBack(error: unknown): Promise<Outcome> {
+    const { link, stop, onStuck, participation } = this.#o
+    this.#failure = { error }
+    stop.because(error)
+    await link.send({ kind: 'abort', error }).catch(() => undefined)
+    const settled = await this.#inbox.settled().catch(() => undefined)
+    if (settled?.kind === 'running') return await this.#tooLate(settled.error)
+    if (settled === undefined && this.#hasYielded) return 'unknown'
+    // What is being written is written first, and takes no right away from a source whose word was not sent.
+    await this.#yielding?.catch(() => undefined)
+    await this.#owner.reclaim().catch(() => undefined)
+    await Promise.all(this.#sides.map(side => takeBack(side, 'source', onStuck)))
+    if (participation.quiesced) await participation.resumed(this.#devices).catch(() => undefined)
+    return 'source'
+  }
+
+  /** It was committed before it could be taken back: it has happened. */
+  async #tooLate(error: unknown): Promise<Outcome> {
+    this.#failure = error === undefined ? undefined : { error }
+    this.times.runningAt ??= this.#now()
+    await this.#owner.release()
+    await this.#release()
+    return 'destination'
+  }
+
+  async #stopLogging(): Promise<void> {
+    await this.#o.dirtyLog?.stop().catch(() => undefined)
+  }
+
+  /** The destination has given up, or has gone: nothing is acknowledged any more. */
+  #lost(error: unknown): void {
+    this.#o.stop.because(error)
+    for (const { outflow } of this.#o.members) outflow.fail(error)
+  }
+
+  get #owner(): SourceOwner {
+    return this.#o.owner
+  }
+
+  get #sides(): Side[] {
+    return this.#o.members.map(({ side }) => side)
+  }
+
+  get #devices(): Device[] {
+    return this.#sides.map(({ device }) => device)
+  }
+
+  #now(): number {
+    return this.#devices[0]?.clock.now() ?? 0
+  }
+}
