@@ -74,7 +74,7 @@ export default tseslint.config(
         'error',
         { allowInGenericTypeArguments: true, allowAsThisParameter: false },
       ],
-      'n/no-unsupported-features/node-builtins': ['error', { version: '>=20.19.0', ignores: ['fs.cpSync'] }],
+      'n/no-unsupported-features/node-builtins': ['error', { version: '>=20.19.0', ignores: ['fs.cpSync', 'zlib.crc32'] }],
       'n/no-unsupported-features/es-builtins': ['error', { version: '>=20.19.0' }],
       'n/prefer-node-protocol': 'error',
     },

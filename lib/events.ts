@@ -6,9 +6,9 @@ export const eventNames = ['start', 'phase', 'arcs', 'bytes', 'round', 'moment',
 
 export type EventName = (typeof eventNames)[number]
 
-const channels = Object.fromEntries(eventNames.map(name => [name, channel(`vfio-migrate:${name}`)])) as Readonly<
-  Record<EventName, Channel>
->
+const channels = Object.fromEntries(
+  eventNames.map(name => [name, channel(`vfio-migrate:${name}`)]),
+) as Readonly<Record<EventName, Channel>>
 
 /** Tells whoever has subscribed; costs nothing where nobody has. */
 export function publish(name: EventName, message: object): void {

@@ -25,9 +25,23 @@ export { migrate } from './migration/migrate.ts'
 export type { DirtyPages, DmaLoggingOptions, MigrateOptions, MigrationProgress } from './migration/options.ts'
 export { phases, type Phase, type PhaseTime } from './migration/phases.ts'
 export { presetPolicy, type PresetPolicyOptions } from './migration/policy.ts'
-export type { Decision, DowntimeParts, Policy, PolicyProgress, Prediction, Reasoned, RoundSample } from './migration/progress.ts'
+export type {
+  Decision,
+  DowntimeParts,
+  Policy,
+  PolicyProgress,
+  Prediction,
+  Reasoned,
+  RoundSample,
+} from './migration/progress.ts'
 export { saveState, type Giver, type Saved, type SavePhase } from './migration/saving.ts'
-export { MigrationError, type MigrationReport, type PairReport, type RoundReport, type SideReport } from './migration/report.ts'
+export {
+  MigrationError,
+  type MigrationReport,
+  type PairReport,
+  type RoundReport,
+  type SideReport,
+} from './migration/report.ts'
 export { maxSideDataBytes, moments } from './migration/participant.ts'
 export type { Moment, MomentContext, Outcome, Participant, SideDataList } from './migration/participant.ts'
 export { ParticipantError, type MomentLimits, type MomentReport } from './migration/participation.ts'

@@ -70,8 +70,12 @@ export const identityRules: readonly PreflightRule[] = [
       const { from, to } = subject
       return `The port of '${from.name}' has ${values(from)}, that of '${to.name}' ${values(to)}: a state needs what its device could do.`
     },
-    remedy: ({ to }) =>
-      `While '${to.name}' is unbound: devlink port function set pci/${to.hardware?.physfn}/INDEX NAME VALUE.`,
+    remedy: subject => {
+      const { from, to } = subject
+      const [one, handle] = [from.hardware?.port?.attributes, to.hardware?.port?.handle]
+      const words = differingAttributes(subject).map(name => `${name} ${one?.[name]}`)
+      return `While '${to.name}' is unbound: devlink port function set ${handle} ${words.join(' ')}.`
+    },
   }),
   perPair({
     id: 'kernel-differs',

@@ -29,8 +29,14 @@ function macCause(pair: PairFacts): string {
   return `'${pair.to.name}' was given the address ${destination?.mac}, and the state brings ${source?.mac} of '${pair.from.name}'`
 }
 
+/** The command that sets something for the destination's port. */
+function setCommand(pair: PairFacts, words: string): string {
+  const { netdev, index } = ports(pair).destination ?? {}
+  return `ip link set dev ${netdev ?? 'PF'} vf ${index} ${words}`
+}
+
 function macRemedy(pair: PairFacts): string {
-  return `Before it runs: ip link set dev PF vf N mac ${ports(pair).source?.mac}, for '${pair.to.name}'.`
+  return `Before it runs: ${setCommand(pair, `mac ${ports(pair).source?.mac}`)}.`
 }
 
 /** What the physical function has set for a virtual one stays with the port: the state does not carry it. */
@@ -71,7 +77,6 @@ export const networkRules: readonly PreflightRule[] = [
       const { source, destination } = ports(subject)
       return `'${subject.from.name}' is in VLAN ${source?.vlan}, '${subject.to.name}' in ${destination?.vlan} (0 is none): it would run in another network.`
     },
-    remedy: subject =>
-      `ip link set dev PF vf N vlan ${ports(subject).source?.vlan}, for '${subject.to.name}'.`,
+    remedy: subject => `Before it runs: ${setCommand(subject, `vlan ${ports(subject).source?.vlan}`)}.`,
   }),
 ]

@@ -5,6 +5,12 @@ import { textWithin, within, type AskTool } from './tool.ts'
 
 /** What was set for a virtual function from outside, on its physical function: none of it is in the function's state. */
 export interface PortFacts {
+  /** The function's number on its physical function: N of virtfnN, what ip calls vf and devlink vfnum. */
+  readonly index: number
+  /** The physical function's network interface, where that shows the function. */
+  readonly netdev: string | undefined
+  /** What devlink calls the port: `pci/0000:08:00.0/32769`. */
+  readonly handle: string | undefined
   /** What devlink shows of the function: `roce`, `migratable`, `ipsec_crypto`…; empty without switchdev mode. */
   readonly attributes: Readonly<Record<string, string>>
   /** The address that was set; undefined where none was. */
@@ -23,19 +29,23 @@ export async function readPort(device: DeviceFacts, options: Asking): Promise<Po
   if (physfn === undefined) return undefined
   const index = await indexOf(device.name, physfn, options)
   if (index === undefined) return undefined
-  const [attributes, link] = await Promise.all([
-    readAttributes(physfn, index, options),
-    readLink(physfn, index, options),
+  const [switched, linked] = await Promise.all([
+    readSwitched(physfn, index, options),
+    readLinked(physfn, index, options),
   ])
-  if (attributes === undefined && link === undefined) return undefined
-  const { hw_addr, ...others } = attributes ?? {}
-  const vlan = textWithin(link, 'vlan_list', 0, 'vlan') ?? textWithin(link, 'vlan')
-  const spoofCheck = within(link, 'spoofchk')
+  if (switched === undefined && linked === undefined) return undefined
+  const { hw_addr, ...attributes } = switched?.attributes ?? {}
+  const row = linked?.row
+  const vlan = textWithin(row, 'vlan_list', 0, 'vlan') ?? textWithin(row, 'vlan')
+  const spoofCheck = within(row, 'spoofchk')
   return {
-    attributes: others,
+    index,
+    netdev: linked?.netdev,
+    handle: switched?.handle,
+    attributes,
     // Older ip calls the address mac.
-    mac: [textWithin(link, 'address'), textWithin(link, 'mac'), hw_addr].find(isSet)?.toLowerCase(),
-    vlan: link === undefined ? undefined : Number(vlan ?? 0),
+    mac: [textWithin(row, 'address'), textWithin(row, 'mac'), hw_addr].find(isSet)?.toLowerCase(),
+    vlan: row === undefined ? undefined : Number(vlan ?? 0),
     spoofCheck: typeof spoofCheck === 'boolean' ? spoofCheck : undefined,
   }
 }
@@ -45,7 +55,6 @@ function isSet(address: string | undefined): boolean {
   return address !== undefined && /[1-9a-f]/i.test(address)
 }
 
-/** The N of the link virtfnN: what devlink calls vfnum, and ip vf. */
 async function indexOf(vf: string, physfn: string, options: Rooted): Promise<number | undefined> {
   const directory = `/sys/bus/pci/devices/${physfn}`
   for (const entry of await entries(directory, options)) {
@@ -55,36 +64,40 @@ async function indexOf(vf: string, physfn: string, options: Rooted): Promise<num
   return undefined
 }
 
-async function readAttributes(
+/** The port in devlink's list. */
+async function readSwitched(
   physfn: string,
   index: number,
   { ask }: Asking,
-): Promise<Record<string, string> | undefined> {
+): Promise<{ handle: string; attributes: Record<string, string> } | undefined> {
   const ports = within(await ask('devlink', ['port', 'show']), 'port')
   if (typeof ports !== 'object' || ports === null) return undefined
-  const port = Object.entries(ports).find(
-    ([handle, port]) =>
-      handle.startsWith(`pci/${physfn}/`) &&
-      textWithin(port, 'flavour') === 'pcivf' &&
-      textWithin(port, 'vfnum') === String(index),
-  )?.[1] as unknown
+  const [handle, port] =
+    Object.entries<unknown>({ ...ports }).find(
+      ([handle, port]) =>
+        handle.startsWith(`pci/${physfn}/`) &&
+        textWithin(port, 'flavour') === 'pcivf' &&
+        textWithin(port, 'vfnum') === String(index),
+    ) ?? []
   const shown = within(port, 'function')
-  if (typeof shown !== 'object' || shown === null) return undefined
+  if (handle === undefined || typeof shown !== 'object' || shown === null) return undefined
   const texts = Object.keys(shown).map(name => [name, textWithin(shown, name)] as const)
-  return Object.fromEntries(
-    texts.flatMap(([name, text]): [string, string][] => (text === undefined ? [] : [[name, text]])),
-  )
+  const attributes = texts.flatMap(([name, text]) => (text === undefined ? [] : [[name, text] as const]))
+  return { handle, attributes: Object.fromEntries(attributes) }
 }
 
 /** The row of `ip link` for the function; without the PF's network interface there is none. */
-async function readLink(physfn: string, index: number, { ask, ...options }: Asking): Promise<unknown> {
+async function readLinked(
+  physfn: string,
+  index: number,
+  { ask, ...options }: Asking,
+): Promise<{ netdev: string; row: unknown } | undefined> {
   for (const netdev of await entries(`/sys/bus/pci/devices/${physfn}/net`, options)) {
-    const answer = await ask('ip', ['link', 'show', 'dev', netdev])
-    const rows = within(answer, 0, 'vfinfo_list')
+    const rows = within(await ask('ip', ['link', 'show', 'dev', netdev]), 0, 'vfinfo_list')
     const row = (Array.isArray(rows) ? (rows as unknown[]) : []).find(
       candidate => textWithin(candidate, 'vf') === String(index),
     )
-    if (row !== undefined) return row
+    if (row !== undefined) return { netdev, row }
   }
   return undefined
 }

@@ -18,7 +18,9 @@ export function checkOptions(options: MigrateOptions): CheckedOptions {
   const { policy, ...others } = options
   const [from, to] = [devicesOf(options.from, 'from'), devicesOf(options.to, 'to')]
   if (from.length !== to.length || from.length === 0) {
-    throw new TypeError(`migrate() takes as many devices in 'to' as in 'from', and at least one: ${from.length} and ${to.length}`)
+    throw new TypeError(
+      `migrate() takes as many devices in 'to' as in 'from', and at least one: ${from.length} and ${to.length}`,
+    )
   }
   checkBandwidth(options.bandwidth)
   return { ...others, from, to, clock: oneClock([...from, ...to]), policy: policy ?? presetPolicy(others) }
@@ -29,7 +31,9 @@ function devicesOf(given: unknown, name: 'from' | 'to'): readonly Device[] {
   const devices: unknown[] = Array.isArray(given) ? given : [given]
   for (const device of devices) {
     if (typeof device === 'object' && device !== null && 'setState' in device) continue
-    throw new TypeError(`migrate() takes a Device, or several, as '${name}': give it what openDevice() resolves with`)
+    throw new TypeError(
+      `migrate() takes a Device, or several, as '${name}': give it what openDevice() resolves with`,
+    )
   }
   return devices as Device[]
 }

@@ -86,7 +86,9 @@ export class DestinationRole {
     sides.forEach(({ device }, member) => {
       const onLoaded = async (bytes: number, writeMs: number): Promise<void> =>
         await link.send({ kind: 'loaded', member, bytes, writeMs })
-      this.#inflows.push(new Inflow(device, { onLoaded, onFailure: error => this.#begin(this.#giveUp(error)) }))
+      this.#inflows.push(
+        new Inflow(device, { onLoaded, onFailure: error => this.#begin(this.#giveUp(error)) }),
+      )
     })
     await link.send({ kind: 'prepared', arcs: sides.map(({ arcs }) => arcs) })
   }
@@ -147,7 +149,8 @@ export class DestinationRole {
       }
       await owner.ran()
       for (const side of sides) side.fail(error)
-      return await link.send({ kind: 'running', arcs: sides.map(({ arcs }) => arcs), error })
+      await link.send({ kind: 'running', arcs: sides.map(({ arcs }) => arcs), error })
+      return
     }
     await owner.ran()
     await link.send({ kind: 'running', arcs: sides.map(({ arcs }) => arcs) })

@@ -5,9 +5,8 @@ import type { Device } from '../device/device.ts'
 import { VfioError } from '../errors.ts'
 import { streamParser } from '../kernel/stream/by_driver.ts'
 import type { StreamParser } from '../kernel/stream/parser.ts'
-import type { End } from '../wire/message.ts'
+import { windowBytes, type End } from '../wire/message.ts'
 import { Condition } from './condition.ts'
-import { windowBytes } from './outflow.ts'
 
 /** A device's bytes as they arrive: one chunk is written after another, and each is acknowledged when it is loaded. */
 export class Inflow {
@@ -26,7 +25,10 @@ export class Inflow {
   /** `onFailure` is told of a chunk that the device did not take. */
   constructor(
     device: Device,
-    { onLoaded, onFailure }: {
+    {
+      onLoaded,
+      onFailure,
+    }: {
       onLoaded: (bytes: number, writeMs: number) => Promise<void>
       onFailure: (error: unknown) => void
     },
@@ -43,8 +45,11 @@ export class Inflow {
   push(bytes: Uint8Array): void {
     if (this.#isOver) return
     this.#queued += bytes.length
-    if (this.#queued > windowBytes && this.#queue.length > 0) {
-      throw new VfioError('ERR_VFIO_PROTOCOL', `The source sends more for '${this.#device.name}' than may be under way`)
+    if (this.#queued > windowBytes) {
+      throw new VfioError(
+        'ERR_VFIO_PROTOCOL',
+        `The source sends more for '${this.#device.name}' than may be under way`,
+      )
     }
     this.#queue.push(bytes)
     if (!this.#isWriting) void this.#write()
@@ -80,14 +85,16 @@ export class Inflow {
   }
 
   #unlike(bytes: number, sum: number): string | undefined {
-    if (bytes !== this.#loaded) return `the source gave ${bytes} bytes and the destination took ${this.#loaded}`
+    if (bytes !== this.#loaded)
+      return `the source gave ${bytes} bytes and the destination took ${this.#loaded}`
     return sum === this.#crc32 ? undefined : `the source gave other bytes than the destination took`
   }
 
   async #write(): Promise<void> {
     this.#isWriting = true
     try {
-      for (let chunk = this.#queue.shift(); chunk !== undefined; chunk = this.#queue.shift()) await this.#load(chunk)
+      for (let chunk = this.#queue.shift(); chunk !== undefined; chunk = this.#queue.shift())
+        await this.#load(chunk)
     } catch (error) {
       this.stop()
       this.#changed.fail(error)

@@ -28,12 +28,16 @@ async function run(options: CheckedOptions): Promise<MigrationReport> {
   const migration = new Migration(options)
   const { report, failure } = await migration.run()
   if (failure === undefined) return report
-  throw isRefusal(failure.error) && isUntouched(report) ? failure.error : new MigrationError(failure.error, report)
+  throw isRefusal(failure.error) && isUntouched(report)
+    ? failure.error
+    : new MigrationError(failure.error, report)
 }
 
 /** Nothing has failed: it was not begun. */
 function isUntouched({ devices }: MigrationReport): boolean {
-  return devices.every(({ source, destination }) => source.arcs.length === 0 && destination.recovery === 'none')
+  return devices.every(
+    ({ source, destination }) => source.arcs.length === 0 && destination.recovery === 'none',
+  )
 }
 
 function isRefusal(error: unknown): boolean {

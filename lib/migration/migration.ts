@@ -127,7 +127,10 @@ export class Migration {
           bytes,
         }),
     })
-    return new SourceMember(side, outflow, { wantsPrecopy: this.#options.precopy !== false, stop: this.#stop })
+    return new SourceMember(side, outflow, {
+      wantsPrecopy: this.#options.precopy !== false,
+      stop: this.#stop,
+    })
   }
 
   /** In this process both sides are asked alike, so that what the other one tells is as it is. */

@@ -8,8 +8,8 @@ import type { DestinationMessage, SourceMessage } from '../wire/message.ts'
 import { Condition } from './condition.ts'
 import type { Throttle } from './throttle.ts'
 
-/** The most of a device's bytes that are under way and not yet loaded. */
-export const windowBytes: number = 8 * 1024 * 1024
+/** The most of a device's bytes that are under way: less than the other side takes, as no device loads faster for more. */
+const underWayBytes = 8 * 1024 * 1024
 
 export type SourceLink = Link<SourceMessage, DestinationMessage>
 
@@ -60,7 +60,9 @@ export class Outflow {
   /** Gives the chunk away. Resolves when there is room for another. */
   async send(chunk: Uint8Array): Promise<void> {
     await this.#throttle.take(chunk.length)
-    await this.#acknowledged.until(() => this.#underWay === 0 || this.#underWay + chunk.length <= windowBytes)
+    await this.#acknowledged.until(
+      () => this.#underWay === 0 || this.#underWay + chunk.length <= underWayBytes,
+    )
     this.#parser.push(chunk)
     this.#crc32 = crc32(chunk, this.#crc32)
     this.#sent += chunk.length

@@ -6,7 +6,10 @@ import type { DeviceOutlook } from './progress.ts'
 import type { SourceMember } from './source_member.ts'
 
 /** What is known of each device before its first round. */
-export async function outlooks(members: readonly SourceMember[], { arcs }: Prepared): Promise<DeviceOutlook[]> {
+export async function outlooks(
+  members: readonly SourceMember[],
+  { arcs }: Prepared,
+): Promise<DeviceOutlook[]> {
   return await Promise.all(members.map(async (member, index) => await outlook(member, arcs[index] ?? [])))
 }
 

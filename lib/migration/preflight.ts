@@ -15,8 +15,8 @@ export interface SideStatus {
 }
 
 /**
- * Asks the devices of one side, and the machine that they are on. Simulated ones have none: nothing of it is read, and
- * no real time passes.
+ * Asks the devices of one side, and the machine that they are on. Simulated ones have none, and nothing of it is read.
+ *
  * @throws what `state()` does for a device that is closed or poisoned.
  */
 export async function sideFacts(

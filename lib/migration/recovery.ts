@@ -16,7 +16,10 @@ export type Act =
 export interface RecoveryRow {
   readonly id: string
   readonly side: 'source' | 'destination'
-  readonly applies: (side: Pick<Side, 'hasMoved' | 'isPoisoned' | 'wasResumed'>, state: StateName | undefined) => boolean
+  readonly applies: (
+    side: Pick<Side, 'hasMoved' | 'isPoisoned' | 'wasResumed'>,
+    state: StateName | undefined,
+  ) => boolean
   readonly act: Act
 }
 
@@ -40,7 +43,11 @@ export const recoveryTable: readonly RecoveryRow[] = [
 export type OnStuck = 'reset' | 'leave'
 
 /** Puts one device back as far as that can be; what hinders it is written down, not thrown. */
-export async function takeBack(side: Side, which: 'source' | 'destination', onStuck: OnStuck | undefined): Promise<void> {
+export async function takeBack(
+  side: Side,
+  which: 'source' | 'destination',
+  onStuck: OnStuck | undefined,
+): Promise<void> {
   const state = await side.device.state().catch(() => undefined)
   const act = recoveryTable.find(row => row.side === which && row.applies(side, state))?.act
   if (act === 'stuck') await unstick(side, onStuck)

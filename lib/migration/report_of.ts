@@ -51,7 +51,9 @@ export async function reportOf(ended: Ended): Promise<MigrationReport> {
 
 async function pairOf({ sources, destinations, members }: Ended, index: number): Promise<PairReport> {
   const member = members[index]
-  const [source, destination] = await Promise.all([sources, destinations].map(async sides => await sides[index]?.report()))
+  const [source, destination] = await Promise.all(
+    [sources, destinations].map(async sides => await sides[index]?.report()),
+  )
   if (!source || !destination) throw new Error('a set has as many destinations as sources')
   return {
     source,
@@ -87,7 +89,9 @@ function partsOf({ members, times, moments }: Ended): DowntimeParts {
 
 /** From the call of `quiesce` to the return of `running`. */
 function participantDowntime(moments: readonly MomentReport[]): { participantDowntimeMs?: number } {
-  const [quiesce, running] = (['quiesce', 'running'] as const).map(name => moments.find(({ moment }) => moment === name))
+  const [quiesce, running] = (['quiesce', 'running'] as const).map(name =>
+    moments.find(({ moment }) => moment === name),
+  )
   if (!quiesce || !running) return {}
   return { participantDowntimeMs: running.startedMs + running.ms - quiesce.startedMs }
 }

@@ -46,7 +46,11 @@ class Saving {
   #bytes = 0
   #rounds = 0
 
-  constructor(giver: Giver, take: (chunk: Uint8Array, phase: SavePhase) => Promise<void>, signal?: AbortSignal) {
+  constructor(
+    giver: Giver,
+    take: (chunk: Uint8Array, phase: SavePhase) => Promise<void>,
+    signal?: AbortSignal,
+  ) {
     this.#giver = giver
     this.#take = take
     this.#signal = signal

@@ -105,11 +105,26 @@ export class Side {
     const state = await this.device.state().catch(() => undefined)
     const recovery = recoveryOf({ state })
     const error = this.#error && { error: this.#error }
-    return { device, driver, mock, arcs: [...this.#arcs], state, wasReset: this.#wasReset, recovery, ...error }
+    return {
+      device,
+      driver,
+      mock,
+      arcs: [...this.#arcs],
+      state,
+      wasReset: this.#wasReset,
+      recovery,
+      ...error,
+    }
   }
 
   /** A SET can fail when its state is there already, because the process has no fd for the session. */
-  #recordFailure({ failedArc, state }: { failedArc?: { to: StateName } | undefined; state?: StateName | undefined }): void {
+  #recordFailure({
+    failedArc,
+    state,
+  }: {
+    failedArc?: { to: StateName } | undefined
+    state?: StateName | undefined
+  }): void {
     if (failedArc === undefined) return
     if (failedArc.to === state) this.#entered.add(state)
     this.#expected = state
@@ -137,5 +152,6 @@ export async function lead(
   outcomes.forEach(({ arcs, error }, index) => sides[index]?.record(arcs, error))
   const errors = outcomes.flatMap(({ error }) => error ?? [])
   const first = errors.find(error => !(isVfioError(error) && error.code === 'ERR_VFIO_HELD_BACK'))
-  if (first ?? errors[0]) throw first ?? errors[0]
+  const told = first ?? errors[0]
+  if (told) throw told
 }

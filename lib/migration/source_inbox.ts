@@ -54,8 +54,8 @@ export class SourceInbox {
   }
 
   #take(message: DestinationMessage): void {
-    if (message.kind === 'loaded') return this.#onLoaded(message)
-    if (message.kind === 'complete') this.#complete.add(message.member)
+    if (message.kind === 'loaded') this.#onLoaded(message)
+    else if (message.kind === 'complete') this.#complete.add(message.member)
     else this.#said.set(message.kind, message)
     if (message.kind === 'abdicated') this.#onLost(message.error)
     this.#changed.changed()

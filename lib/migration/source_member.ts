@@ -46,7 +46,9 @@ export class SourceMember {
    * the whole state at the stop (mlx5: a SAVE that failed with BAD_RES_STATE_ERR).
    */
   get gaveUpPrecopy(): boolean {
-    return this.samples.some(({ initialBytes, dirtyBytes, bytes }) => initialBytes + dirtyBytes > 0 && bytes === 0)
+    return this.samples.some(
+      ({ initialBytes, dirtyBytes, bytes }) => initialBytes + dirtyBytes > 0 && bytes === 0,
+    )
   }
 
   /** Asks once, on a drained queue, and moves what was promised. Source: decision by the numbers, never on a timer. */
@@ -75,8 +77,8 @@ export class SourceMember {
     return sample
   }
 
-  /** Everything up to the end of the stream, once the device is in STOP_COPY. */
-  async finish(): Promise<void> {
+  /** Everything up to the end of the stream, once the device is in STOP_COPY. `before` the word that it is all. */
+  async finish(before: Promise<void>): Promise<void> {
     const { device } = this.side
     const { firstAt } = await this.#move('end')
     this.firstByteAt = firstAt ?? device.clock.now()
@@ -85,6 +87,7 @@ export class SourceMember {
       const text = `'${device.name}' gave no state: its stream was empty`
       throw new VfioError('ERR_VFIO_INCOMPLETE', text, { device: device.name })
     }
+    await before
     await this.outflow.end()
   }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { randomUUID } from 'node:crypto'
 import type { Device } from '../device/device.ts'
 import type { StateName } from '../kernel/state.ts'
 import type { SourceOwner } from '../ownership/source.ts'
@@ -96,7 +97,7 @@ export class SourceRole {
     const { facts, link, preflight, stop } = this.#o
     stop.throwIfStopped()
     const ours = await facts()
-    await link.send({ kind: 'offer', version: 1, facts: ours })
+    await link.send({ kind: 'offer', version: 1, migration: randomUUID(), facts: ours })
     preflight(ours, (await stop.during(this.#inbox.expect('answered'))).facts)
     for (const side of this.#sides) await side.begin()
   }
@@ -129,7 +130,8 @@ export class SourceRole {
     await lead(this.#sides, 'STOP_COPY', { isSet })
     this.times.stoppedAt = this.#now()
     timeline.begin('load')
-    await stop.during(Promise.all([...members.map(member => member.finish()), this.#yield()]))
+    const yielded = this.#yield()
+    await stop.during(Promise.all([yielded, ...members.map(async member => await member.finish(yielded))]))
     timeline.end('stop-copy')
     await stop.during(Promise.all(members.map(({ outflow }) => outflow.allLoaded())))
     timeline.end('load')
@@ -141,11 +143,14 @@ export class SourceRole {
     if (error !== undefined) this.#failure = { error }
   }
 
-  /** While the bytes flow: what belongs to them, then the word that these devices run no more. */
+  /** While the bytes flow: the word that these devices run no more, then what the participant sends along. */
   async #yield(): Promise<void> {
     const { dirtyLog, link, members, participation, stop } = this.#o
     this.#yielding = this.#owner.yield()
     await this.#yielding
+    stop.throwIfStopped()
+    this.#hasYielded = true
+    await link.send({ kind: 'yielded' })
     await dirtyLog?.report(true)
     const sideData = await participation.stopped(this.#devices)
     for (const [member, bytes] of sideData.entries()) {
@@ -153,16 +158,11 @@ export class SourceRole {
       if (giver) giver.sideDataBytes = bytes.length
       await link.send({ kind: 'side-data', member, bytes })
     }
-    stop.throwIfStopped()
-    this.#hasYielded = true
-    await link.send({ kind: 'yielded' })
   }
 
   /** Their state is the destination's: one that does not stop is told of, and changes nothing. */
   async #release(): Promise<void> {
-    await Promise.all(
-      this.#sides.map(side => side.go('STOP').catch((error: unknown) => side.fail(error))),
-    )
+    await Promise.all(this.#sides.map(side => side.go('STOP').catch((error: unknown) => side.fail(error))))
   }
 
   /** The first error is the one that is told. */

@@ -7,14 +7,22 @@ import type { Arc } from '../errors.ts'
  */
 export type Message = SourceMessage | DestinationMessage
 
-export type SourceMessage = Offer | Prepare | Data | SideData | Yielded | End | Abort
+export type SourceMessage = Offer | Prepare | Data | SideData | Yielded | End | Abort | Ask
 
-export type DestinationMessage = Answered | Prepared | Loaded | Complete | Running | Abdicated
+export type DestinationMessage = Answered | Prepared | Loaded | Complete | Running | Abdicated | Lost
+
+/** The most bytes of one `data`. */
+export const maxDataBytes: number = 1024 * 1024
+
+/** The most bytes of one member that are sent and not yet `loaded`: more is refused, so that memory is bounded. */
+export const windowBytes: number = 32 * maxDataBytes
 
 /** What the source would move. Nothing is touched by it. */
 export interface Offer {
   readonly kind: 'offer'
   readonly version: 1
+  /** Its name for ever: a random UUID. No other migration has it, and it is offered once. */
+  readonly migration: string
   /** What it tells of its devices, in their order, and of its machine: plain JSON, which the preflight reads. */
   readonly facts: unknown
 }
@@ -36,7 +44,7 @@ export interface Prepared {
   readonly arcs: readonly (readonly Arc[])[]
 }
 
-/** A piece of a device's state. Whoever sends it gives the memory away. */
+/** A piece of a device's state, of at most {@link maxDataBytes}. Whoever sends it gives the memory away. */
 export interface Data {
   readonly kind: 'data'
   readonly member: number
@@ -64,7 +72,7 @@ export interface Yielded {
   readonly kind: 'yielded'
 }
 
-/** The device has given all that it has. */
+/** The device has given all that it has. After `yielded`. */
 export interface End {
   readonly kind: 'end'
   readonly member: number
@@ -81,11 +89,11 @@ export interface Complete {
   readonly crc32: number
 }
 
-/** The destination owns the state: its devices run, or would not all run although one at least has left STOP. */
+/** The destination owns the state: its devices run, or at least one of them has left STOP. */
 export interface Running {
   readonly kind: 'running'
   readonly arcs: readonly (readonly Arc[])[]
-  /** Why they do not all run. The state is the destination's all the same. */
+  /** What failed after that. The state is the destination's all the same. */
   readonly error?: unknown
 }
 
@@ -95,9 +103,25 @@ export interface Abort {
   readonly error: unknown
 }
 
+/** Opens a link that is there to settle: what has become of a migration whose own link is gone? */
+export interface Ask {
+  readonly kind: 'ask'
+  readonly migration: string
+  /** As `abort`. False where the source's devices hold nothing any more: a destination that has all goes on. */
+  readonly back: boolean
+}
+
 /** It is durable that the destination's devices never run with this state. */
 export interface Abdicated {
   readonly kind: 'abdicated'
   /** Why, where it was not asked to. */
   readonly error?: unknown
+}
+
+/**
+ * The destination had committed, its process died, and its devices are blank: nobody can know whether they ran. The
+ * source's devices may be all that is left, but they do not run of themselves.
+ */
+export interface Lost {
+  readonly kind: 'lost'
 }

@@ -10,7 +10,7 @@ export interface Shipment {
 export function arrivals(shipments: readonly Shipment[], bytesPerMs: number): number[] {
   const left = shipments.map(({ bytes }) => bytes)
   const arrived = shipments.map(({ readyMs }) => readyMs)
-  const waiting = new Set(shipments.keys())
+  const waiting = new Set([...left.keys()].filter(index => (left[index] ?? 0) > 0))
   for (let now = 0; waiting.size > 0;) {
     const moving = [...waiting].filter(index => (arrived[index] ?? 0) <= now)
     const nextReady = Math.min(...[...waiting].map(index => arrived[index] ?? 0).filter(at => at > now))

@@ -291,12 +291,20 @@ describe('the rules of the preflight', () => {
     assert.equal(cause, told)
   })
 
+  it('give the command that makes the ports alike', () => {
+    const vlan = only({ from: withPort({ vlan: 100 }) })
+    assert.equal(vlan.remedy, 'Before it runs: ip link set dev ens1f0np0 vf 1 vlan 100.')
+    const mac = only({ from: withPort({ mac: macA }), to: withPort({ mac: macB, spoofCheck: true }) })
+    assert.equal(mac.remedy, `Before it runs: ip link set dev ens1f0np0 vf 1 mac ${macA}.`)
+  })
+
   it('name the attributes of the ports that differ, and no others', () => {
-    const { cause } = only({
+    const { cause, remedy } = only({
       from: withPort({ attributes: { roce: 'enable', ipsec_crypto: 'disable' } }),
       to: withPort({ attributes: { roce: 'disable', ipsec_crypto: 'disable' } }),
     })
     assert.match(cause, /has roce enable, that of '0000:08:00.3' roce disable/)
+    assert.match(remedy, /unbound: devlink port function set pci\/0000:08:00\.0\/32769 roce enable\.$/)
   })
 })
 

@@ -9,7 +9,15 @@ export const mebibyte = 2 ** 20
 export const gibibyte = 2 ** 30
 
 /** A port on which nothing was set. */
-export const port: PortFacts = { attributes: {}, mac: undefined, vlan: 0, spoofCheck: false }
+export const port: PortFacts = {
+  index: 1,
+  netdev: 'ens1f0np0',
+  handle: 'pci/0000:08:00.0/32769',
+  attributes: {},
+  mac: undefined,
+  vlan: 0,
+  spoofCheck: false,
+}
 
 const pci = {
   vendor: '15b3',

@@ -108,6 +108,9 @@ describe('readHardware', () => {
   it('finds the function by its number on the physical function, in devlink and in ip', async () => {
     const { port } = await read({ 'devlink port': devlinkPorts, 'ip link': link }, ports)
     assert.deepEqual(port, {
+      index: 1,
+      netdev: 'ens1f0np0',
+      handle: 'pci/0000:08:00.0/32769',
       attributes: { roce: 'enable', migratable: 'enable', max_io_eqs: '8' },
       mac: '02:00:00:00:00:0b',
       vlan: 100,
