@@ -118,7 +118,7 @@ function tell(
   keeping: Keeping,
   context: Context,
 ): void {
-  const { bytes, precopyBytes, rounds, downtimeMs = 0, totalMs } = report
+  const { bytes, precopyBytes, rounds, downtimeMs, totalMs } = report
   const pair = pairOf(report)
   const result: MoveOutput = {
     schema: 1,
@@ -147,7 +147,7 @@ function sideOutput(hand: Hand, { arcs, state, error }: SideReport): SideOutput 
 }
 
 function words(report: MigrationReport): string {
-  const { bytes, precopyBytes, rounds, downtimeMs = 0, totalMs } = report
+  const { bytes, precopyBytes, rounds, downtimeMs, totalMs } = report
   const { source, destination } = pairOf(report)
   return pairs([
     ['source', `${nameText(source)}, in ${source.state}\n${arcsText(source.arcs)}`],

@@ -68,8 +68,8 @@ export interface MigrationReport {
   readonly predicted?: Prediction
   /** What the downtime was made of. Absent where it did not come to that. */
   readonly downtime?: DowntimeParts
-  /** From the first arc that stopped the source to the word that the destination runs, less half the way there and back. */
-  readonly downtimeMs?: number
+  /** From the first arc that stopped the source to the word that the destination runs. 0 where it did not come to that. */
+  readonly downtimeMs: number
   readonly participant: readonly MomentReport[]
   /** From the call of `quiesce` to the return of `running`. */
   readonly participantDowntimeMs?: number

@@ -31,7 +31,7 @@ export async function reportOf(ended: Ended): Promise<MigrationReport> {
   const totalMs = timeline.ms
   const devices = await Promise.all(sources.map(async (_, index) => await pairOf(ended, index)))
   const { stoppingAt, runningAt } = times
-  const stood = stoppingAt === undefined || runningAt === undefined ? undefined : runningAt - stoppingAt
+  const stood = stoppingAt !== undefined && runningAt !== undefined
   return {
     outcome,
     findings,
@@ -39,7 +39,8 @@ export async function reportOf(ended: Ended): Promise<MigrationReport> {
     phases: timeline.times,
     rounds,
     ...(steered && { predicted: steered.predicted }),
-    ...(stood !== undefined && { downtimeMs: stood, downtime: partsOf(ended) }),
+    downtimeMs: stood ? runningAt - stoppingAt : 0,
+    ...(stood && { downtime: partsOf(ended) }),
     participant: moments.map(moment => ({ ...moment, startedMs: moment.startedMs - timeline.begunAt })),
     ...participantDowntime(moments),
     bytes: sum(devices, ({ bytes }) => bytes),

@@ -15,7 +15,7 @@ describe('two devices led together', () => {
   it('arrive together, on mtty', async () => {
     await using pair = await openPair('mtty-1')
     const devices = [pair.source, pair.destination]
-    const outcomes = await setStatesTogether(devices, 'STOP_COPY', { through: 'STOP' })
+    const outcomes = await setStatesTogether(devices, 'STOP_COPY', { through: new Set(['STOP']) })
     const [one, other] = outcomes
     assert.deepEqual([one?.error, other?.error], [undefined, undefined])
     assert.deepEqual(
@@ -24,7 +24,7 @@ describe('two devices led together', () => {
     )
     assert.deepEqual(await states(devices), ['STOP_COPY', 'STOP_COPY'])
     const back = await setStatesTogether(devices, 'RUNNING', {
-      through: 'STOP',
+      through: new Set(['STOP']),
       from: ['STOP_COPY', 'STOP_COPY'],
     })
     assert.ok(back.every(({ error }) => error === undefined))
@@ -51,7 +51,7 @@ describe('two bottled mlx5 functions led together', () => {
     const devices = [pair.source, pair.destination]
     for (const device of devices) await device.setState('PRE_COPY')
     await pair.to.set({ latency: { SUSPEND_INITIATOR: slowMicroseconds } })
-    const [fast, slow] = await setStatesTogether(devices, 'STOP_COPY', { through: 'PRE_COPY_P2P' })
+    const [fast, slow] = await setStatesTogether(devices, 'STOP_COPY', { through: new Set(['PRE_COPY_P2P']) })
     assert.deepEqual([fast?.error, slow?.error], [undefined, undefined])
     const commands = [...(await pair.from.commands()), ...(await pair.to.commands())]
     const named = (name: string) => commands.filter(command => command.name === name)
@@ -72,7 +72,7 @@ describe('two bottled mlx5 functions led together', () => {
     const devices = [pair.source, pair.destination]
     for (const device of devices) await device.setState('PRE_COPY')
     await pair.to.fault('SUSPEND_INITIATOR', { status: 6 })
-    const [held, failed] = await setStatesTogether(devices, 'STOP_COPY', { through: 'PRE_COPY_P2P' })
+    const [held, failed] = await setStatesTogether(devices, 'STOP_COPY', { through: new Set(['PRE_COPY_P2P']) })
     assert.deepEqual(
       [held?.error, failed?.error].map(error => [
         (error as { code?: string }).code,

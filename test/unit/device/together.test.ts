@@ -51,7 +51,7 @@ describe('several devices led together', () => {
     const { devices, arcs } = await opened(...slow)
     await precopied(devices)
     const before = arcs().length
-    const outcomes = await setStatesTogether(devices, 'STOP_COPY', { through: 'PRE_COPY_P2P' })
+    const outcomes = await setStatesTogether(devices, 'STOP_COPY', { through: new Set(['PRE_COPY_P2P']) })
     const made = arcs().slice(before)
     assert.deepEqual(made, [
       ...['c PRE_COPY_P2P', 'a PRE_COPY_P2P', 'b PRE_COPY_P2P'],
@@ -77,7 +77,7 @@ describe('several devices led together', () => {
     )
     for (const device of devices) await device.setState('STOP')
     const before = arcs().length
-    await setStatesTogether(devices, 'RUNNING', { through: 'RUNNING_P2P' })
+    await setStatesTogether(devices, 'RUNNING', { through: new Set(['RUNNING_P2P']) })
     assert.deepEqual(arcs().slice(before), ['b RUNNING_P2P', 'a RUNNING_P2P', 'a RUNNING', 'b RUNNING'])
     await close(devices)
   })
@@ -88,7 +88,7 @@ describe('several devices led together', () => {
     await a.setState('RUNNING_P2P')
     await c.setState('STOP')
     const before = arcs().length
-    const [first, second, third] = await setStatesTogether([a, b, c], 'STOP', { through: 'RUNNING_P2P' })
+    const [first, second, third] = await setStatesTogether([a, b, c], 'STOP', { through: new Set(['RUNNING_P2P']) })
     assert.deepEqual(arcs().slice(before), ['b RUNNING_P2P', 'a STOP', 'b STOP'])
     assert.deepEqual(
       [first, second, third].map(outcome => outcome?.arcs.map(({ ms }) => ms)),
@@ -104,7 +104,7 @@ describe('several devices led together', () => {
     await precopied(devices)
     mocks[1]?.inject({ on: 'SUSPEND_INITIATOR', errno: 'EIO' })
     const before = arcs().length
-    const [a, b, c] = await setStatesTogether(devices, 'STOP_COPY', { through: 'PRE_COPY_P2P' })
+    const [a, b, c] = await setStatesTogether(devices, 'STOP_COPY', { through: new Set(['PRE_COPY_P2P']) })
     assert.deepEqual(arcs().slice(before), ['c PRE_COPY_P2P', 'a PRE_COPY_P2P'])
     const failed = b?.error as Error & { state: string; code: string }
     assert.deepEqual([failed.code, failed.state, b?.arcs], ['EIO', 'PRE_COPY', []])
@@ -131,7 +131,7 @@ describe('several devices led together', () => {
     const { devices, mocks } = await opened(...slow)
     await precopied(devices)
     mocks[0]?.inject({ on: 'SUSPEND_RESPONDER', errno: 'ETIMEDOUT' })
-    const [a, b, c] = await setStatesTogether(devices, 'STOP_COPY', { through: 'PRE_COPY_P2P' })
+    const [a, b, c] = await setStatesTogether(devices, 'STOP_COPY', { through: new Set(['PRE_COPY_P2P']) })
     assert.deepEqual([a?.arcs.length, b?.arcs.length, c?.arcs.length], [1, 2, 2])
     assert.equal((a?.error as { code?: string }).code, 'ETIMEDOUT')
     assert.deepEqual([b?.error, c?.error], [undefined, undefined])
@@ -148,7 +148,7 @@ describe('several devices led together', () => {
     await scripted.setState('PRE_COPY')
     script.hold = () => Promise.reject(oops)
     const set = [scripted, ...devices]
-    const [crashed, held] = await setStatesTogether(set, 'STOP_COPY', { through: 'PRE_COPY_P2P' })
+    const [crashed, held] = await setStatesTogether(set, 'STOP_COPY', { through: new Set(['PRE_COPY_P2P']) })
     assert.equal(crashed?.error, oops)
     assert.equal((held?.error as { code?: string }).code, 'ERR_VFIO_HELD_BACK')
     await close(devices)
@@ -163,14 +163,14 @@ describe('several devices led together', () => {
       target: 'STOP_COPY' | 'PRE_COPY',
       set: Device[],
       from?: ('PRE_COPY' | 'RUNNING' | 'STOP')[],
-    ) => setStatesTogether(set, target, { through: 'PRE_COPY_P2P', ...(from && { from }) })
+    ) => setStatesTogether(set, target, { through: new Set(['PRE_COPY_P2P']), ...(from && { from }) })
     await assert.rejects(to('STOP_COPY', [a, b, c], ['PRE_COPY', 'PRE_COPY', 'STOP']), {
       code: 'ERR_VFIO_STATE_MOVED',
       device: 'c',
     })
     await assert.rejects(to('STOP_COPY', [a, b, a]), { code: 'ERR_VFIO_BUSY', device: 'a' })
     await assert.rejects(to('STOP_COPY', [a, b], ['PRE_COPY']), TypeError)
-    await assert.rejects(setStatesTogether([a, b], 'STOP_COPY', { through: 'HALT' as 'STOP' }), {
+    await assert.rejects(setStatesTogether([a, b], 'STOP_COPY', { through: new Set(['HALT']) as 'STOP' }), {
       code: 'ERR_VFIO_UNKNOWN_STATE',
     })
     b.savingStream.destroy()
@@ -195,7 +195,7 @@ describe('several devices led together', () => {
     const script = new ScriptedDevice()
     const device = await openDevice(script)
     script.log.length = 0
-    const [outcome] = await setStatesTogether([device], 'STOP_COPY', { through: 'RUNNING_P2P' })
+    const [outcome] = await setStatesTogether([device], 'STOP_COPY', { through: new Set(['RUNNING_P2P']) })
     assert.deepEqual(script.log, ['GET', 'SET 5', 'SET 1', 'SET 3'])
     assert.deepEqual(
       outcome?.arcs.map(({ ms }) => ms),
@@ -214,7 +214,7 @@ describe('a device that waits for others', () => {
       const devices = await Promise.all(scripts.map(script => openDevice(script)))
       const { promise, open } = gate<undefined>()
       scripts[1].hold = () => promise
-      const together = setStatesTogether(devices, 'STOP', { through: 'RUNNING_P2P' })
+      const together = setStatesTogether(devices, 'STOP', { through: new Set(['RUNNING_P2P']) })
       while (!scripts[1].log.includes('SET 5')) await new Promise(resolve => setImmediate(resolve))
       // The first waits; the second hangs in the kernel.
       const ending = devices[0]?.[way]()
@@ -252,7 +252,7 @@ describe('devices whose backends have a barrier in common', () => {
     })
     const devices = await Promise.all(backends.map(backend => openDevice(backend)))
     for (const script of scripts) script.log.length = 0
-    const outcomes = await setStatesTogether(devices, 'STOP_COPY', { through: 'STOP' })
+    const outcomes = await setStatesTogether(devices, 'STOP_COPY', { through: new Set(['STOP']) })
     assert.deepEqual(parties, [2])
     assert.deepEqual(
       given.map(place => place?.before),
@@ -280,7 +280,7 @@ describe('devices whose backends have a barrier in common', () => {
     const one = await openDevice({ name, driver, origin, via, clock, calls, barrier })
     const two = await openDevice(new ScriptedDevice('two'))
     script.failures.set(5, EIO)
-    const [failed, held] = await setStatesTogether([one, two], 'STOP', { through: 'RUNNING_P2P' })
+    const [failed, held] = await setStatesTogether([one, two], 'STOP', { through: new Set(['RUNNING_P2P']) })
     assert.equal((failed?.error as { code?: string }).code, 'EIO')
     assert.equal((held?.error as { state?: string }).state, 'RUNNING_P2P')
   })
