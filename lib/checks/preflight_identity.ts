@@ -83,7 +83,7 @@ export const identityRules: readonly PreflightRule[] = [
     applies: ({ machines }) => differ(machines.from.release, machines.to.release),
     cause: ({ from, to, machines }) =>
       `'${from.name}' is on Linux ${machines.from.release}, '${to.name}' on ${machines.to.release}: the stream of a driver may change from one to the other.`,
-    remedy: () => 'The destination refuses a stream that it does not know, and the source runs on.',
+    remedy: () => 'Run the same kernel on both, or move a device that nobody needs first.',
   }),
   perDevice({
     id: 'kernel-early',

@@ -7,8 +7,8 @@ type Role = 'source' | 'destination'
 
 /**
  * Kernel memory that a driver takes, per byte of state: its buffers, pages and tables for DMA, charged to the cgroup of
- * who drives it. Without chunk mode, which cannot be seen from here; with it, it is less. Source: mlx5 main.c,
- * mlx5vf_save_device_data and mlx5vf_add_migration_pages.
+ * who drives it. Without chunk mode, which cannot be seen from here; with it, it is less. Source: the buffers of
+ * drivers/vfio/pci/mlx5/main.c.
  */
 const kernelMemory: Readonly<Record<string, Readonly<Record<Role, number>>>> = {
   mlx5_vfio_pci: { source: 2.2, destination: 1.1 },
@@ -30,6 +30,8 @@ export function kernelMemoryBytes(pairs: readonly PairFacts[], role: Role): numb
 
 /** Something that memory is taken from, and what the move takes from it. */
 interface Budget {
+  /** What tells it from others of its machine: containers see a cgroup `/` each. */
+  readonly key: string
   readonly what: string
   /** memory.high slows down and does not refuse. */
   readonly soft: boolean
@@ -48,7 +50,7 @@ function budgetsOf(move: Move): Budget[] {
     if (pair === undefined || neededBytes === 0) continue
     const device = (role === 'source' ? pair.from : pair.to).name
     for (const room of roomsOf(machine)) {
-      const key = `${machine.bootId} ${room.what}`
+      const key = `${machine.bootId} ${room.key}`
       const before = budgets.get(key)
       budgets.set(key, before === undefined
         ? { ...room, neededBytes, device }
@@ -58,16 +60,17 @@ function budgetsOf(move: Move): Budget[] {
   return [...budgets.values()].filter(({ freeBytes, neededBytes }) => neededBytes > freeBytes)
 } // prettier-ignore
 
-function roomsOf({ memory }: MachineFacts): Pick<Budget, 'what' | 'soft' | 'freeBytes'>[] {
+function roomsOf({ memory }: MachineFacts): Pick<Budget, 'key' | 'what' | 'soft' | 'freeBytes'>[] {
   const available = memory?.availableBytes
   const rooms = (memory?.limits ?? []).map(({ cgroup, file, limitBytes, usedBytes }) => ({
+    key: `${file} ${cgroup} ${limitBytes}`,
     what: `${file} of the cgroup ${cgroup}`,
     soft: file === 'memory.high',
     freeBytes: Math.max(0, limitBytes - usedBytes),
   }))
   return available === undefined
     ? rooms
-    : [...rooms, { what: 'MemAvailable', soft: false, freeBytes: available }]
+    : [...rooms, { key: 'MemAvailable', what: 'MemAvailable', soft: false, freeBytes: available }]
 }
 
 function mebibytes(bytes: number): string {

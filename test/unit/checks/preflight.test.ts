@@ -40,8 +40,8 @@ function withFirmware(version: string | undefined, board = hardware.firmware.boa
   return { hardware: { ...hardware, firmware: { version, board } } }
 }
 
-function limited(freeBytes: number, file: MemoryLimit['file'] = 'memory.max') {
-  const limit = { cgroup: '/job', file, limitBytes: gibibyte, usedBytes: gibibyte - freeBytes }
+function limited(freeBytes: number, file: MemoryLimit['file'] = 'memory.max', limitBytes = gibibyte) {
+  const limit = { cgroup: '/job', file, limitBytes, usedBytes: limitBytes - freeBytes }
   return { ...machine, memory: { availableBytes: 64 * gibibyte, limits: [limit] } }
 }
 
@@ -167,6 +167,11 @@ const cases: Readonly<Record<string, readonly { readonly does: Case; readonly do
     {
       does: { machines: { from: available(211 * mebibyte), to: available(211 * mebibyte) } },
       doesNot: { machines: { from: available(212 * mebibyte), to: available(212 * mebibyte) } },
+    },
+    // Two containers of one machine, each of which calls its cgroup by one name.
+    {
+      does: { machines: { from: limited(140 * mebibyte), to: limited(71 * mebibyte, 'memory.max', 2 * gibibyte) } },
+      doesNot: { machines: { from: limited(141 * mebibyte), to: limited(71 * mebibyte, 'memory.max', 2 * gibibyte) } },
     },
     // Of a set, the sum.
     {

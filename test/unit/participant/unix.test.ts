@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { openDevice, unixParticipant, type Device, type UnixParticipant } from 'vfio-migrate'
 import { MockDevice, VirtualClock } from 'vfio-migrate/mock'
 import { Participation, type MomentLimits } from '#lib/migration/participation.js'
@@ -248,6 +250,17 @@ describe('unixParticipant()', () => {
     participant.close()
     await assert.rejects(participation(participant).quiesce(devices), /it was closed here/)
     while (peer.connections > 0) await new Promise(resolve => setImmediate(resolve))
+  })
+
+  it('keeps no process alive while it is not asked', async () => {
+    await using peer = await Peer.listen()
+    const program = `import { unixParticipant } from 'vfio-migrate'; await unixParticipant(process.argv[1])`
+    const child = spawn(process.execPath, ['--input-type=module', '-e', program, peer.path], {
+      cwd: new URL('../../..', import.meta.url),
+      stdio: ['ignore', 'inherit', 'inherit'],
+    })
+    assert.deepEqual(await once(child, 'close'), [0, null])
+    assert.equal(peer.heard.length, 1)
   })
 
   it('refuses, before anything is asked, whoever does not greet as a participant does', async () => {
