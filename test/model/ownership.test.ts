@@ -90,6 +90,11 @@ describe('the exploration finds a fault where', () => {
     })
   }
 
+  it('any rule is broken', () => {
+    const broken = mutations.flatMap(({ rules: change }) => Object.keys(change))
+    assert.deepEqual(new Set(broken), new Set(Object.keys(rules)))
+  })
+
   it('two sides answer each other for ever', () => {
     const found = explore<number>({
       initial: 0,
