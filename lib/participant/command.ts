@@ -16,10 +16,10 @@ export type MomentCommands = Readonly<Partial<Record<Moment, string>>>
 
 /**
  * Runs a command line by `/bin/sh -c` at each moment that has one, and waits for it. Its environment has
- * `VFIO_MIGRATE_MOMENT`, `VFIO_MIGRATE_SIDE` (`source` or `destination`), `VFIO_MIGRATE_DEVICES` (the names of that side's
- * devices, a space between two) and at `released` `VFIO_MIGRATE_OUTCOME`. It reads nothing; what it writes goes to `output`, stderr unless told. Any
- * status but 0 fails the moment. When the moment's time is up, or it is cancelled, it is killed with all that it has
- * started in its process group.
+ * `VFIO_MIGRATE_MOMENT`, `VFIO_MIGRATE_SIDE` (`source` or `destination`), `VFIO_MIGRATE_DEVICES` (the names of that
+ * side's devices, a space between two) and at `released` `VFIO_MIGRATE_OUTCOME`. It reads nothing; what it writes goes to
+ * `output`, stderr unless told. Any status but 0 fails the moment. When the moment's time is up, or it is cancelled, it is
+ * killed with all that it has started in its process group.
  * @throws TypeError for what is no moment or no command line.
  */
 export function commandParticipant(

@@ -6,7 +6,7 @@ import { checkParticipant, copySideData } from '../migration/participation.ts'
 /**
  * Several participants as one. They are stopped in the order given, one after another, and started in the opposite one:
  * the first has the device's user in hand, the last is nearest to the device. One that was not told to quiesce is not
- * told of `resumed`. At `resumed` and `released` all are told whatever one of them throws; the first failure is thrown.
+ * told of `resumed`. From `running` on all are told, whatever one of them throws; the first failure is thrown.
  *
  * Their side data travels in one frame for each device, so both hosts name the same ones in the same order.
  * @throws TypeError for what is no participant.
@@ -39,7 +39,7 @@ export function participants(list: readonly Participant[]): Participant {
       })
     },
     async running(context) {
-      await tellInTurn(inReverse, context, one => one.running?.(context))
+      await tellAll(inReverse, one => one.running?.(context))
     },
     async resumed(context) {
       await tellAll(quiesced, one => one.resumed?.(context))

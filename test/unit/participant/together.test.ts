@@ -70,17 +70,18 @@ describe('participants()', () => {
     assert.deepEqual(log, ['a quiesce', 'b quiesce', 'b resumed', 'a resumed'])
   })
 
-  it('are all told of `resumed` and `released`, and the first failure is the one that is told', async () => {
+  it('are all told of `running`, `resumed` and `released`, and the first failure is the one that is told', async () => {
     const log: string[] = []
     const one = participation(
-      recorded('a', log, ['resumed', 'released']),
-      recorded('b', log, ['resumed', 'released']),
+      recorded('a', log, ['running', 'resumed', 'released']),
+      recorded('b', log, ['running', 'resumed', 'released']),
     )
     await one.quiesce(devices)
     log.length = 0
+    await assert.rejects(one.running(devices), /b at running/)
     await assert.rejects(one.resumed(devices), /b at resumed/)
     await assert.rejects(one.released(devices, 'source'), /b at released/)
-    assert.deepEqual(log, ['b resumed', 'a resumed', 'b released', 'a released'])
+    assert.deepEqual(log, ['b running', 'a running', 'b resumed', 'a resumed', 'b released', 'a released'])
   })
 
   it('are told of nothing more when the time of the moment is up', async () => {
