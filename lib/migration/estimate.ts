@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { CostLine } from './estimate/cost_line.ts'
-import { assumedBytesPerMs, DeviceCourse, type FinalImage } from './estimate/device_course.ts'
+import { assumedBytesPerMs, CostLine } from './estimate/cost_line.ts'
+import { DeviceCourse, type FinalImage } from './estimate/device_course.ts'
 import { arrivals, busyMs, type Sending } from './estimate/shared_link.ts'
 import type { DeviceOutlook, DowntimeParts, Prediction, RoundSample } from './progress.ts'
 
@@ -11,7 +11,7 @@ import type { DeviceOutlook, DowntimeParts, Prediction, RoundSample } from './pr
 export class Estimator {
   readonly #devices: readonly DeviceCourse[]
   readonly #outlooks: readonly DeviceOutlook[]
-  readonly #link = new CostLine()
+  readonly #link = new CostLine(0)
 
   /** The order of the devices is that of the samples of each round. */
   constructor(outlooks: readonly DeviceOutlook[]) {
@@ -68,29 +68,43 @@ export class Estimator {
   }
 
   /** All stop together; each is saved, sent and loaded for itself; the one that is last tells how long that takes. */
-  #assemble(
-    images: readonly FinalImage[],
-    fears: number,
-    participantMs: number,
-  ): { parts: DowntimeParts; bytes: number } {
+  #assemble(images: readonly FinalImage[], fears: number, participantMs: number): Assembled {
     const bytes = images.reduce((sum, image) => sum + image.bytes, 0)
     const sendMs = (this.#link.at(bytes) ?? bytes / assumedBytesPerMs) * (1 + fears * this.#link.error)
-    const arrived = arrivals(
-      images.map(image => ({ readyMs: image.saveMs, bytes: image.bytes })),
-      bytes / Math.max(sendMs, 1e-6),
-    )
-    const courses = images.map((image, index) => ({
-      saveMs: image.saveMs,
-      linkMs: (arrived[index] ?? 0) - image.saveMs,
-      loadMs: image.loadMs,
-    }))
-    const last = courses.reduce((a, b) =>
-      a.saveMs + a.linkMs + a.loadMs >= b.saveMs + b.linkMs + b.loadMs ? a : b,
-    )
+    const bytesPerMs = bytes / Math.max(sendMs, leastMs)
+    const shipments = images.map(image => ({ readyMs: image.saveMs, bytes: image.bytes }))
+    const arrived = arrivals(shipments, bytesPerMs)
+    const courses = images.map((image, index) => course(image, arrived[index] ?? 0, bytesPerMs))
+    const last = courses.reduce((a, b) => (length(a) >= length(b) ? a : b))
     const stopArcsMs = Math.max(...images.map(image => image.stopArcsMs))
     const startArcsMs = Math.max(...this.#outlooks.map(outlook => outlook.stopArcsMs))
     return { bytes, parts: { stopArcsMs, ...last, startArcsMs, participantMs } }
   }
+}
+
+interface Assembled {
+  readonly parts: DowntimeParts
+  readonly bytes: number
+}
+
+type Course = Pick<DowntimeParts, 'saveMs' | 'linkMs' | 'loadMs'>
+
+/** No time is shorter, in ms. */
+const leastMs = 1e-6
+
+/** Of several records each is loaded and sent while the next ones are saved: the slowest of the three sets the pace. */
+function course(
+  { saveMs, loadMs, records, bytes }: FinalImage,
+  arrivedMs: number,
+  bytesPerMs: number,
+): Course {
+  const recordMs = bytes > 0 ? bytes / records / bytesPerMs : 0
+  const pacedMs = recordMs + (records - 1) * Math.max(saveMs, loadMs)
+  return { saveMs, linkMs: Math.max(arrivedMs - saveMs, pacedMs), loadMs }
+}
+
+function length({ saveMs, linkMs, loadMs }: Course): number {
+  return saveMs + linkMs + loadMs
 }
 
 function sending({ askedAt, askMs, firstByteMs, sendMs }: RoundSample): Sending {

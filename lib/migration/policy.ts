@@ -44,7 +44,7 @@ export function presetPolicy(options: PresetPolicyOptions = {}): Policy {
 }
 
 function decide(progress: PolicyProgress, rules: Rules): Reasoned {
-  const { round, elapsedMs, canImprove, initialBytesLeft, predicted } = progress
+  const { round, elapsedMs, canImprove, initialBytesLeft, predicted, history } = progress
   const { downtimeLimitMs, deadlineMs, onDeadline, maxRounds, onStall } = rules
   const isWithin = predicted.downtimeMs <= downtimeLimitMs
   const foreseen = `${ms(predicted.downtimeMs)} of downtime foreseen, ${ms(downtimeLimitMs)} wanted`
@@ -59,6 +59,8 @@ function decide(progress: PolicyProgress, rules: Rules): Reasoned {
     return { decision: 'switch', why: `these were all ${maxRounds} rounds: ${foreseen}` }
   if (initialBytesLeft > 0)
     return { decision: 'continue', why: `${initialBytesLeft} initial bytes are not loaded` }
+  if (history.length === 0)
+    return { decision: 'continue', why: 'what changes from round to round is not known yet' }
   const isStalled = stalls(progress)
   if (!isWithin) {
     if (isStalled) return { decision: onStall, why: `${patience} rounds have brought no gain: ${foreseen}` }

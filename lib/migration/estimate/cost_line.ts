@@ -6,6 +6,8 @@ interface Cost {
   readonly ms: number
 }
 
+/** What SAVE, LOAD or a link carries in a ms where nothing was measured: a GB/s, a guess. */
+export const assumedBytesPerMs = 1e6
 /** A cost that was measured an age ago counts this much less than the one after it. */
 const fading = 0.8
 /** Below this a time is noise of the clock, in ms. */
@@ -13,16 +15,26 @@ const resolution = 0.01
 /** How far a line is trusted before it has foreseen anything. */
 const unprovenError = 0.25
 const leastError = 0.05
+/** Fewer bytes than these cost what a command costs: nothing follows from them for many. */
+const few = 64 * 1024
+/** How much the assumed cost of no bytes weighs beside a measured one: it decides only where nothing else does. */
+const assumedWeight = 1e-3
 
 /**
  * What bytes cost: `at(bytes)` = a + bytes / rate, as SAVE, LOAD and a link have it, fitted to what was measured so that
  * the errors relative to each measurement are least. It learns how well it foresees by being asked before it is told.
  */
 export class CostLine {
+  readonly #assumedMs: number
   readonly #costs: Cost[] = []
   #fixedMs = 0
   #msPerByte = 0
   #squaredError = unprovenError ** 2
+
+  /** `assumedMs` is what nothing at all is taken to cost, as long as nothing small has been measured. */
+  constructor(assumedMs: number) {
+    this.#assumedMs = assumedMs
+  }
 
   get isMeasured(): boolean {
     return this.#costs.length > 0
@@ -52,20 +64,31 @@ export class CostLine {
 
   /** Weighted least squares, by the normal equations; neither part of a cost is below zero. */
   #fit(): void {
+    const longest = Math.max(...this.#costs.map(({ ms }) => ms), resolution)
+    const assumed = {
+      bytes: 0,
+      ms: this.#assumedMs,
+      weight: assumedWeight * (Math.max(this.#assumedMs, resolution) / longest) ** 2,
+    }
+    const measured = this.#costs.map((cost, age) => ({
+      ...cost,
+      weight: fading ** (this.#costs.length - 1 - age),
+    }))
     let [one, x, xx, y, xy] = [0, 0, 0, 0, 0]
-    this.#costs.forEach(({ bytes, ms }, index) => {
-      const weight = fading ** (this.#costs.length - 1 - index) / Math.max(ms, resolution) ** 2
-      one += weight
-      x += weight * bytes
-      xx += weight * bytes * bytes
-      y += weight * ms
-      xy += weight * bytes * ms
-    })
+    for (const { bytes, ms, weight } of [assumed, ...measured]) {
+      const counts = weight / Math.max(ms, resolution) ** 2
+      one += counts
+      x += counts * bytes
+      xx += counts * bytes * bytes
+      y += counts * ms
+      xy += counts * bytes * ms
+    }
     const determinant = one * xx - x * x
-    const isFlat = determinant <= 1e-6 * one * xx
-    const fixed = isFlat ? 0 : (y * xx - x * xy) / determinant
-    const slope = isFlat ? 0 : (one * xy - x * y) / determinant
-    if (!isFlat && fixed >= 0 && slope >= 0) this.#set(fixed, slope)
+    const fixed = (y * xx - x * xy) / determinant
+    const slope = (one * xy - x * y) / determinant
+    const largest = Math.max(...measured.map(({ bytes }) => bytes))
+    if (largest < few) this.#set(y / one, 1 / assumedBytesPerMs)
+    else if (determinant > 0 && fixed >= 0 && slope >= 0) this.#set(fixed, slope)
     else if (slope < 0 || xx === 0) this.#set(y / one, 0)
     else this.#set(0, xy / xx)
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { DeviceOutlook, RoundSample } from '../progress.ts'
-import { CostLine } from './cost_line.ts'
+import { assumedBytesPerMs, CostLine } from './cost_line.ts'
 import { Increments } from './increments.ts'
 
 /** What one device's final image is expected to cost; times in ms. */
@@ -8,20 +8,22 @@ export interface FinalImage {
   readonly bytes: number
   /** The arcs that stop the device, with the firmware's answer how much there is to save. */
   readonly stopArcsMs: number
+  /** Of the first record, and of every other. */
   readonly saveMs: number
+  /** Of the last record, and of every other. */
   readonly loadMs: number
+  /** How many records it comes in. */
+  readonly records: number
 }
 
-/**
- * LOAD on a device of which nothing was measured takes a GB/s: a guess, for where there is nothing better.
- */
-export const assumedBytesPerMs = 1e6
+/** What a firmware's command takes as long as nobody knows better: a guess. */
+const commandMs = 1
 
 /** What the rounds have shown of one device, and what follows from that for the image that is left. */
 export class DeviceCourse {
   readonly #outlook: DeviceOutlook
-  readonly #saves = new CostLine()
-  readonly #loads = new CostLine()
+  readonly #saves = new CostLine(commandMs)
+  readonly #loads = new CostLine(commandMs)
   readonly #increments = new Increments()
   #rounds = 0
   #askMs = Infinity
@@ -58,7 +60,7 @@ export class DeviceCourse {
     const { initialBytes, dirtyBytes, bytes, reinit } = sample
     const promised = initialBytes + dirtyBytes
     const isFirst = this.#rounds++ === 0
-    if (!isFirst) this.#askMs = Math.min(this.#askMs, sample.askMs)
+    if (!isFirst || this.#outlook.precopy !== 'incremental') this.#askMs = Math.min(this.#askMs, sample.askMs)
     this.#judge(promised, bytes, isFirst)
     this.#initialBytesLeft = Math.max(0, initialBytes - bytes)
     if (bytes > 0) this.#learnCosts(sample, isFirst)
@@ -116,11 +118,13 @@ export class DeviceCourse {
   }
 
   #costs(bytes: number, fears: number): FinalImage {
+    const record = Math.min(bytes, this.#outlook.chunkBytes ?? Infinity)
     return {
       bytes,
+      records: record > 0 ? bytes / record : 1,
       stopArcsMs: this.#outlook.stopArcsMs + (this.#askMs < Infinity ? this.#askMs : 0),
-      saveMs: (this.#saves.at(bytes) ?? 0) * (1 + fears * this.#saves.error),
-      loadMs: (this.#loads.at(bytes) ?? bytes / assumedBytesPerMs) * (1 + fears * this.#loads.error),
+      saveMs: (this.#saves.at(record) ?? commandMs) * (1 + fears * this.#saves.error),
+      loadMs: (this.#loads.at(record) ?? record / assumedBytesPerMs) * (1 + fears * this.#loads.error),
     }
   }
 

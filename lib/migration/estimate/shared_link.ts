@@ -8,27 +8,22 @@ export interface Shipment {
 
 /** When each shipment has arrived, where all that are under way have the same share of a link of `bytesPerMs`. */
 export function arrivals(shipments: readonly Shipment[], bytesPerMs: number): number[] {
-  const left = shipments.map(({ bytes }) => bytes)
   const arrived = shipments.map(({ readyMs }) => readyMs)
-  const waiting = new Set([...left.keys()].filter(index => (left[index] ?? 0) > 0))
-  for (let now = 0; waiting.size > 0;) {
-    const moving = [...waiting].filter(index => (arrived[index] ?? 0) <= now)
-    const nextReady = Math.min(...[...waiting].map(index => arrived[index] ?? 0).filter(at => at > now))
-    if (moving.length === 0) {
-      now = nextReady
-      continue
+  let open = shipments.map(({ readyMs, bytes }, index) => ({ index, readyMs, left: bytes }))
+  open = open.filter(({ left }) => left > 0)
+  for (let now = 0; open.length > 0;) {
+    const moving = open.filter(({ readyMs }) => readyMs <= now)
+    const nextReady = Math.min(...open.filter(({ readyMs }) => readyMs > now).map(({ readyMs }) => readyMs))
+    const least = Math.min(...moving.map(({ left }) => left))
+    const arrivesAt = now + (least * moving.length) / bytesPerMs
+    const isArrival = moving.length > 0 && arrivesAt <= nextReady
+    const sent = isArrival ? least : ((nextReady - now) * bytesPerMs) / moving.length
+    now = isArrival ? arrivesAt : nextReady
+    for (const shipment of moving) {
+      shipment.left -= sent
+      if (shipment.left <= 0) arrived[shipment.index] = now
     }
-    const share = bytesPerMs / moving.length
-    const shortest = Math.min(...moving.map(index => left[index] ?? 0))
-    const until = Math.min(now + shortest / share, nextReady)
-    for (const index of moving) {
-      const rest = (left[index] ?? 0) - (until - now) * share
-      left[index] = rest
-      if (rest > shortest * 1e-9 + 1e-6 && until < Infinity) continue
-      arrived[index] = until
-      waiting.delete(index)
-    }
-    now = until
+    open = open.filter(({ left }) => left > 0)
   }
   return arrived
 }
