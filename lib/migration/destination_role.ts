@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { VfioError } from '../errors.ts'
 import type { Link } from '../link/link.ts'
 import type { DestinationOwner } from '../ownership/destination.ts'
 import type { DestinationMessage, End, SourceMessage } from '../wire/message.ts'
@@ -54,8 +55,8 @@ export class DestinationRole {
     try {
       for (;;) await this.#take(await this.#o.link.receive())
     } catch {
-      // The source has gone: what was not committed is nobody's here.
-      await this.#giveUp(undefined)
+      // The source has gone. It asked for nothing back: what is complete here goes on, as it may be all that is left.
+      if (!this.#isComplete) await this.#giveUp(undefined)
     }
     await Promise.all(this.#work)
   }
@@ -109,7 +110,9 @@ export class DestinationRole {
   /** The device has everything, and says so by leaving RESUMING. */
   async #finish({ member, bytes, crc32 }: End): Promise<void> {
     const [side, inflow] = [this.#o.sides[member], this.#inflows[member]]
-    if (side === undefined || inflow === undefined) return
+    if (side === undefined || inflow === undefined || !this.#hasYielded) {
+      throw new VfioError('ERR_VFIO_PROTOCOL', `The source ends member ${member} before its time`)
+    }
     await inflow.end({ bytes, crc32 })
     if (this.#isOver) return
     await side.go('STOP')
@@ -120,9 +123,7 @@ export class DestinationRole {
 
   async #commitWhenComplete(): Promise<void> {
     const { sides, owner, participation, timeline, beforeCommit } = this.#o
-    await this.#changed.until(
-      () => this.#isOver || (this.#hasYielded && this.#complete === this.#o.sides.length),
-    )
+    await this.#changed.until(() => this.#isOver || this.#isComplete)
     if (this.#isOver) return
     await timeline.during('commit', async () => {
       await participation.restored(
@@ -173,6 +174,11 @@ export class DestinationRole {
       link.close(unwritten as Error)
     }
     await Promise.all(sides.map(side => takeBack(side, 'destination', onStuck)))
+  }
+
+  /** Every device holds its whole state, which the source has let go of. */
+  get #isComplete(): boolean {
+    return this.#hasYielded && this.#complete === this.#o.sides.length
   }
 
   /** What fails beside the messages ends the migration here. */
