@@ -58,7 +58,11 @@ export class DestinationRole {
       // The source has gone. It asked for nothing back: what is complete here goes on, as it may be all that is left.
       if (!this.#isComplete) await this.#giveUp(undefined)
     }
-    await Promise.all(this.#work)
+    // What ends may begin something: clearing away, after a failure.
+    for (let begun = -1; begun < this.#work.length;) {
+      begun = this.#work.length
+      await Promise.all(this.#work)
+    }
   }
 
   async #take(message: SourceMessage): Promise<void> {
@@ -122,7 +126,7 @@ export class DestinationRole {
   }
 
   async #commitWhenComplete(): Promise<void> {
-    const { sides, owner, participation, timeline, beforeCommit } = this.#o
+    const { sides, participation, timeline, beforeCommit } = this.#o
     await this.#changed.until(() => this.#isOver || this.#isComplete)
     if (this.#isOver) return
     await timeline.during('commit', async () => {
@@ -132,15 +136,25 @@ export class DestinationRole {
       )
       beforeCommit()
       if (this.#isOver) return
-      this.#isCommitted = true
-      await owner.intend()
+      await this.#commit()
     })
     if (this.#isCommitted) await timeline.during('run', () => this.#runDevices())
   }
 
+  /** From the call on nobody takes the state back; where it cannot be written down, no device has left STOP. */
+  async #commit(): Promise<void> {
+    this.#isCommitted = true
+    try {
+      await this.#o.owner.intend()
+    } catch (error) {
+      this.#isCommitted = false
+      throw error
+    }
+  }
+
   /** From here on the state is this side's, unless no device has left STOP. */
   async #runDevices(): Promise<void> {
-    const { sides, owner, link, isSet, participation } = this.#o
+    const { sides, isSet, participation } = this.#o
     try {
       await lead(sides, 'RUNNING', { isSet })
     } catch (error) {
@@ -148,14 +162,20 @@ export class DestinationRole {
         this.#isCommitted = false
         throw error
       }
-      await owner.ran()
       for (const side of sides) side.fail(error)
-      await link.send({ kind: 'running', arcs: sides.map(({ arcs }) => arcs), error })
+      await this.#tellRunning(error)
       return
     }
-    await owner.ran()
-    await link.send({ kind: 'running', arcs: sides.map(({ arcs }) => arcs) })
+    await this.#tellRunning()
     await participation.running(sides.map(({ device }) => device)).catch(() => undefined)
+  }
+
+  /** They have left STOP, whether or not that can be written down, and told. */
+  async #tellRunning(error?: unknown): Promise<void> {
+    const { sides, owner, link } = this.#o
+    await owner.ran().catch(() => undefined)
+    const arcs = sides.map(side => side.arcs)
+    await link.send({ kind: 'running', arcs, ...(error !== undefined && { error }) }).catch(() => undefined)
   }
 
   /** The state never runs here, and the source is told so first: it need not wait for what is cleared away. */
