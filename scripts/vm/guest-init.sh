@@ -11,6 +11,7 @@ mount -t sysfs sysfs /sys
 mount -t debugfs debugfs /sys/kernel/debug
 mount -t tmpfs tmpfs /run
 mkdir /dev/pts /dev/shm /run/job /run/host
+mkdir -m 1777 /run/lock
 mount -t devpts devpts /dev/pts
 mount -t tmpfs tmpfs /dev/shm
 # The tmpfs below hides the host's /tmp: prepare.sh brings back from here what the command needs of it.
