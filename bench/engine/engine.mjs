@@ -5,21 +5,21 @@ import { migrate } from 'vfio-migrate'
 /** @typedef {import('./bottled_pair.mjs').BottledPair} BottledPair */
 
 /**
- * Any prediction meets this limit, so that the engine switches as soon as a switch costs nothing that a round saves:
- * how many rounds that takes is in its report, and the C program makes as many.
+ * Any prediction meets this limit, so that the engine switches as soon as another round gains nothing: how many rounds
+ * that takes is in its report, and the C program makes as many.
  */
 const downtimeLimitMs = 60_000
 
 /**
- * Moves the devices of the pairs as one set; a single one is no set.
+ * Moves the devices of the pairs as one set.
  * @param {BottledPair[]} pairs
  * @param {{ precopy?: boolean, bandwidth?: number }} options bandwidth: bytes a second
  */
 export async function moveByEngine(pairs, options) {
   const from = pairs.map(({ source }) => source)
   const to = pairs.map(({ destination }) => destination)
-  const devices = pairs.length > 1 ? { from, to } : { from: from[0], to: to[0] }
-  const report = await migrate({ ...devices, ...options, downtimeLimitMs })
-  const { downtimeMs, totalMs, bytes, precopyBytes, rounds } = report
-  return { downtimeMs, totalMs, bytes, precopyBytes, rounds, parts: report.downtime, phases: report.phases }
+  const report = await migrate({ from, to, ...options, downtimeLimitMs })
+  const { downtimeMs, totalMs, bytes, precopyBytes, phases, predicted } = report
+  const rounds = report.rounds.length
+  return { downtimeMs, totalMs, bytes, precopyBytes, rounds, parts: report.downtime, phases, predicted }
 }

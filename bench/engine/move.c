@@ -4,10 +4,10 @@
 //
 //   move SOURCE DESTINATION ROUNDS READ_BYTES
 //
-// ROUNDS is how often precopy info is asked after the initial image was taken; "none" leaves
-// pre-copy out. Answers a line of JSON, times in ms of CLOCK_MONOTONIC. The device that was moved
-// is in STOP then and the other one RUNNING. Anything unexpected ends it with a word on stderr and
-// status 1, the devices where they are.
+// ROUNDS is how often precopy info is asked, and taken what it promised; "none" leaves pre-copy
+// out. Answers a line of JSON, times in ms of CLOCK_MONOTONIC. The device that was moved is in STOP
+// then and the other one RUNNING. Anything unexpected ends it with a word on stderr and status 1,
+// the devices where they are.
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/vfio.h>
@@ -132,11 +132,10 @@ static void make_nonblocking(int fd) {
 }
 
 static size_t precopy(struct side* source, const struct side* destination, int rounds) {
-  size_t moved;
+  size_t moved = 0;
 
   go(source, VFIO_DEVICE_STATE_PRE_COPY);
   make_nonblocking(source->data);
-  moved = copy(source, destination);
   for (int i = 0; i < rounds; i++) moved += copy_round(source, destination);
   return moved;
 }
