@@ -17,8 +17,11 @@ const unprovenError = 0.25
 const leastError = 0.05
 /** Fewer bytes than these cost what a command costs: nothing follows from them for many. */
 const few = 64 * 1024
-/** How much the assumed cost of no bytes weighs beside a measured one: it decides only where nothing else does. */
-const assumedWeight = 1e-3
+/**
+ * How much the assumed cost of no bytes weighs, beside measurements that weigh the reciprocal square of their ms: it may be
+ * wrong by 5 ms, where a measurement errs by 7 %.
+ */
+const assumedWeight = (0.07 / 5) ** 2
 
 /**
  * What bytes cost: `at(bytes)` = a + bytes / rate, as SAVE, LOAD and a link have it, fitted to what was measured so that
@@ -64,19 +67,13 @@ export class CostLine {
 
   /** Weighted least squares, by the normal equations; neither part of a cost is below zero. */
   #fit(): void {
-    const longest = Math.max(...this.#costs.map(({ ms }) => ms), resolution)
-    const assumed = {
-      bytes: 0,
-      ms: this.#assumedMs,
-      weight: assumedWeight * (Math.max(this.#assumedMs, resolution) / longest) ** 2,
-    }
-    const measured = this.#costs.map((cost, age) => ({
-      ...cost,
-      weight: fading ** (this.#costs.length - 1 - age),
-    }))
+    const measured = this.#costs.map(({ bytes, ms }, index) => {
+      const weight = fading ** (this.#costs.length - 1 - index)
+      return { bytes, ms, counts: weight / Math.max(ms, resolution) ** 2 }
+    })
+    const assumed = { bytes: 0, ms: this.#assumedMs, counts: assumedWeight }
     let [one, x, xx, y, xy] = [0, 0, 0, 0, 0]
-    for (const { bytes, ms, weight } of [assumed, ...measured]) {
-      const counts = weight / Math.max(ms, resolution) ** 2
+    for (const { bytes, ms, counts } of [assumed, ...measured]) {
       one += counts
       x += counts * bytes
       xx += counts * bytes * bytes
