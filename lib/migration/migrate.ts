@@ -25,21 +25,12 @@ export async function migrate(options: MigrateOptions): Promise<MigrationReport>
 }
 
 async function run(options: CheckedOptions): Promise<MigrationReport> {
-  const migration = new Migration(options)
-  const { report, failure } = await migration.run()
+  const { report, failure, isAsBefore } = await new Migration(options).run()
   if (failure === undefined) return report
-  throw isRefusal(failure.error) && isUntouched(report)
-    ? failure.error
-    : new MigrationError(failure.error, report)
+  throw isAsBefore && isRefusal(failure.error) ? failure.error : new MigrationError(failure.error, report)
 }
 
-/** Nothing has failed: it was not begun. */
-function isUntouched({ devices }: MigrationReport): boolean {
-  return devices.every(
-    ({ source, destination }) => source.arcs.length === 0 && destination.recovery === 'none',
-  )
-}
-
+/** It was not begun, rather than that it failed. */
 function isRefusal(error: unknown): boolean {
   if (error instanceof VfioError) return error.code === 'ERR_VFIO_REFUSED'
   return error instanceof Error && error.name === 'AbortError'

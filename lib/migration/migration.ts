@@ -30,6 +30,14 @@ import { steer, type Steered } from './steer.ts'
 import { Stop } from './stop.ts'
 import { Throttle } from './throttle.ts'
 
+/** How it ended. */
+export interface MigrationEnd {
+  readonly report: MigrationReport
+  /** Every device is where it was, and holds what it held. */
+  readonly isAsBefore: boolean
+  readonly failure?: Failure
+}
+
 let migrations = 0
 
 /** A migration inside this process: both roles, the link between them, and what they came to. */
@@ -62,13 +70,15 @@ export class Migration {
   }
 
   /** What came of it, and the first failure where not all of it happened. */
-  async run(): Promise<{ readonly report: MigrationReport; readonly failure?: Failure }> {
+  async run(): Promise<MigrationEnd> {
     publish('start', { migration: this.#id, devices: this.#sources.map(({ device }) => device.name) })
     const { outcome, failure } = await this.#run()
     this.#stop.release()
     const report = await this.#report(outcome)
     publish('end', { migration: this.#id, report, ...failure })
-    return { report, ...(failure && { failure }) }
+    const sides = [...this.#sources, ...this.#destinations]
+    const isAsBefore = sides.every(side => side.isAsBefore)
+    return { report, isAsBefore, ...(failure && { failure }) }
   }
 
   async #run(): Promise<{ outcome: Outcome; failure?: Failure | undefined }> {

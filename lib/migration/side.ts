@@ -45,6 +45,11 @@ export class Side {
     return this.#expected
   }
 
+  /** It was not touched, or was led back and holds what it held. */
+  get isAsBefore(): boolean {
+    return !this.hasMoved || (this.#expected === this.#before && !this.wasResumed)
+  }
+
   /** True when it was led into any state. */
   get hasMoved(): boolean {
     return this.#entered.size > 0
