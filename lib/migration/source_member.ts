@@ -128,10 +128,11 @@ export class SourceMember {
     let bytes = 0
     let firstAt: number | undefined
     for await (const chunk of savingStream.chunks({ until })) {
-      firstAt ??= clock.now()
       this.#stop.throwIfStopped()
+      const readAt = clock.now()
       bytes += chunk.length
       await this.outflow.send(chunk)
+      if (!this.#hasImages || this.outflow.hasImage) firstAt ??= readAt
     }
     return { bytes, firstAt }
   }
