@@ -114,6 +114,11 @@ export class Saving {
     }
   }
 
+  /** What an image would hold, were it begun now. @param {number} at */
+  increment(at) {
+    return this.device.driver === 'mlx5' && !this.#hasGivenUp ? this.#nature.changed(this.#begunAt, at) : 0
+  }
+
   /**
    * The size of the final image, of a device that stopped writing at `suspendedAt`: all of it where pre-copy does not
    * track, or was given up.

@@ -7,6 +7,8 @@ import { Saving } from './device.mjs'
 import { shared } from './flow.mjs'
 import { switchOver } from './switchover.mjs'
 
+/** After so many rounds a run is taken for one without an end. */
+const mostRounds = 10_000
 /** How long the engine waits for bytes that were promised. */
 const silenceMs = 200
 
@@ -15,6 +17,7 @@ const precopyClass = { mlx5: 'incremental', virtio: 'full', setup: 'setup', none
 
 /**
  * @typedef {object} Outcome
+ * @property {boolean} canImprove pre-copy could have gone on
  * @property {number} downtimeMs
  * @property {number} bytes moved while the devices stood
  * @property {number} predictedMs
@@ -27,8 +30,8 @@ const precopyClass = { mlx5: 'incremental', virtio: 'full', setup: 'setup', none
  * @property {boolean} beganAnew a device did so between its last image and its stop
  */
 
-/** @param {import('./world.mjs').World} world @param {object} [options] of the policy @returns {Promise<Outcome>} */
-export async function ours(world, options = {}) {
+/** @param {import('./world.mjs').World} world @param {object} [options] of the policy @param {() => void} [onRound] told of each decision @returns {Promise<Outcome>} */
+export async function ours(world, options = {}, onRound = () => undefined) {
   const { devices, limitMs, participantMs } = world.workload
   const port = new Port(world)
   const stopArcsMs = devices.map(({ suspendMs }) => world.command(suspendMs) + world.command(suspendMs))
@@ -39,10 +42,12 @@ export async function ours(world, options = {}) {
     precopyArcMs: port.savings[index].enteredAt,
     chunkBytes: device.chunkBytes,
   }))
+  const estimator = new Estimator(outlooks)
   const steered = await steer(port, {
     policy: presetPolicy({ downtimeLimitMs: limitMs, ...options }),
-    estimator: new Estimator(outlooks),
+    estimator,
     participantMs,
+    onRound,
   })
   const at = port.clock.now()
   let beganAnew = false
@@ -53,12 +58,24 @@ export async function ours(world, options = {}) {
     return final
   })
   const { predicted, why, rounds } = steered
+  const canImprove = estimator.canImprove
   const savedBytes = port.savings.reduce((sum, saving) => sum + saving.savedBytes, 0)
   return {
-    ...{ downtimeMs, bytes, predictedMs: predicted.downtimeMs, worstMs: predicted.worstMs, rounds, why },
+    ...{
+      downtimeMs,
+      bytes,
+      predictedMs: predicted.downtimeMs,
+      worstMs: predicted.worstMs,
+      rounds,
+      why,
+      canImprove,
+    },
     ...{ precopyMs: at, movedBytes: port.movedBytes, savedBytes, beganAnew },
   }
 }
+
+/** A run that does not end by itself. */
+export class Endless extends Error {}
 
 /** Rounds of pre-copy, without anybody waiting: time is a number. */
 class Port {
@@ -81,7 +98,9 @@ class Port {
     },
   }
 
-  round() {
+  /** @param {number} number */
+  round(number) {
+    if (number > mostRounds) throw new Endless()
     const askedAt = this.#now
     const asked = this.savings.map(saving =>
       saving.device.driver === 'none' ? undefined : saving.ask(askedAt),

@@ -61,11 +61,12 @@ function whole(world, images) {
 }
 
 /**
- * Records of a chunk each, saved into two buffers in turn: the next but one waits until a buffer was read.
+ * When all is loaded of a device that moves alone. Records of a chunk each, saved into two buffers in turn:
+ * the next but one waits until a buffer was read.
  * @param {import('./world.mjs').World} world
  * @param {{ device: import('./workloads.mjs').Device, begunAt: number, bytes: number }} image
  */
-function chunked(world, { device, begunAt, bytes }) {
+export function chunked(world, { device, begunAt, bytes }) {
   const { chunkBytes = bytes, saveMs, saveBytesPerMs, loadMs, loadBytesPerMs } = device
   /** @type {number[]} */
   const sentAt = []

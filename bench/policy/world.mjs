@@ -18,36 +18,42 @@ export class World {
   link
   devices
   #seed
+  #noise
   #drawn = 0
 
-  /** @param {import('./workloads.mjs').Workload} workload @param {number} seed */
-  constructor(workload, seed) {
+  /**
+   * @param {import('./workloads.mjs').Workload} workload
+   * @param {number} seed
+   * @param {{ noise?: number }} [options] noise: how strong it is; with 0 every time is what the workload says
+   */
+  constructor(workload, seed, { noise = 1 } = {}) {
     this.workload = workload
+    this.#noise = noise
     this.#seed = seed * 1009 + workload.id
     this.link = new Flow(linkSliceMs, slice => workload.linkBytesPerMs * this.#linkFactor(slice))
-    this.devices = workload.devices.map((device, index) => new Nature(device, this.#seed, index))
+    this.devices = workload.devices.map((device, index) => new Nature(device, this.#seed, index, noise))
   }
 
   /** @param {number} slice */
   #linkFactor(slice) {
     const slow = Math.floor(slice / slowSlices)
     const part = (slice % slowSlices) / slowSlices
-    const [a, b] = [slow, slow + 1].map(at => factor(spread.slow, this.#seed, key.slow, at))
-    return (a + (b - a) * part) * factor(spread.link, this.#seed, key.link, slice)
+    const [a, b] = [slow, slow + 1].map(at => factor(this.#noise * spread.slow, this.#seed, key.slow, at))
+    return (a + (b - a) * part) * factor(this.#noise * spread.link, this.#seed, key.link, slice)
   }
 
   /** What a command of the firmware takes that should take `ms`. @param {number} ms */
   command(ms) {
     const draw = this.#drawn++
-    const isHiccup = uniform(this.#seed, key.command, draw, 1) < hiccup
-    return ms * (isHiccup ? 2 : 1) * factor(spread.command, this.#seed, key.command, draw, 2)
+    const isHiccup = uniform(this.#seed, key.command, draw, 1) < hiccup * this.#noise
+    return ms * (isHiccup ? 2 : 1) * factor(this.#noise * spread.command, this.#seed, key.command, draw, 2)
   }
 
   /** @param {number} ms @param {number} bytes @param {number} bytesPerMs */
   transfer(ms, bytes, bytesPerMs) {
     return (
       this.command(ms) +
-      (bytes / bytesPerMs) * factor(spread.transfer, this.#seed, key.command, this.#drawn++, 3)
+      (bytes / bytesPerMs) * factor(this.#noise * spread.transfer, this.#seed, key.command, this.#drawn++, 3)
     )
   }
 }
@@ -57,13 +63,15 @@ class Nature {
   device
   #seed
   #index
+  #noise
   /** Bytes of writes. */
   #writes
   #phaseEnds = [0]
   #reinits = [0]
 
-  /** @param {import('./workloads.mjs').Device} device @param {number} seed @param {number} index */
-  constructor(device, seed, index) {
+  /** @param {import('./workloads.mjs').Device} device @param {number} seed @param {number} index @param {number} noise */
+  constructor(device, seed, index, noise) {
+    this.#noise = noise
     this.device = device
     this.#seed = seed
     this.#index = index
@@ -72,7 +80,7 @@ class Nature {
 
   /** @param {number} slice */
   #dirtyFactor(slice) {
-    const noise = factor(spread.dirty, this.#seed, key.dirty, this.#index, slice)
+    const noise = factor(this.#noise * spread.dirty, this.#seed, key.dirty, this.#index, slice)
     const { phases } = this.device
     if (!phases) return noise
     const isHigh =

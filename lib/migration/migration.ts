@@ -20,7 +20,7 @@ import type { Outcome } from './participant.ts'
 import { Participation } from './participation.ts'
 import { Timeline } from './phases.ts'
 import { preflight, refuse, sideFacts, type SideStatus } from './preflight.ts'
-import type { PolicyProgress, Reasoned } from './progress.ts'
+import type { PolicyProgress, Reasoned, RoundSample } from './progress.ts'
 import { reportOf } from './report_of.ts'
 import type { MigrationReport, RoundReport } from './report.ts'
 import { Side } from './side.ts'
@@ -50,6 +50,7 @@ export class Migration {
   readonly #participation: Participation
   readonly #sources: readonly Side[]
   readonly #destinations: readonly Side[]
+  readonly #dirtyLog: DirtyLog | undefined
   readonly #rounds: RoundReport[] = []
   #findings: readonly Finding[] = []
   #members: readonly SourceMember[] = []
@@ -60,6 +61,7 @@ export class Migration {
     const { clock, from, to, participant, participantLimits: limits, signal } = options
     this.#options = options
     this.#participation = new Participation(participant, { clock, limits, signal })
+    this.#dirtyLog = options.dmaLogging && new DirtyLog(options.dmaLogging)
     this.#stop = new Stop(signal)
     this.#timeline = new Timeline(
       () => clock.now(),
@@ -89,7 +91,7 @@ export class Migration {
   }
 
   async #sourceRole(link: SourceLink): Promise<SourceRole> {
-    const { bandwidth, clock, dmaLogging, onStuck } = this.#options
+    const { bandwidth, clock, onStuck } = this.#options
     const throttle = new Throttle(clock, bandwidth)
     this.#members = this.#sources.map((side, member) => this.#member(side, member, link, throttle))
     return new SourceRole({
@@ -99,7 +101,7 @@ export class Migration {
       participation: this.#participation,
       timeline: this.#timeline,
       stop: this.#stop,
-      dirtyLog: dmaLogging && new DirtyLog(dmaLogging),
+      dirtyLog: this.#dirtyLog,
       onStuck,
       isSet: this.#waitForEachOther,
       facts: async () => await sideFacts(this.#options.from),
@@ -170,7 +172,7 @@ export class Migration {
     const { clock, policy } = this.#options
     const estimator = new Estimator(await outlooks(this.#members, prepared))
     this.#steered = await steer(
-      { clock, round: async () => await Promise.all(this.#members.map(member => member.round())) },
+      { clock, round: async () => await this.#round() },
       {
         policy,
         estimator,
@@ -179,6 +181,12 @@ export class Migration {
     )
     const { decision, why } = this.#steered
     if (decision === 'abort') throw new VfioError('ERR_VFIO_POLICY', `The stop rule gave up: ${why}`)
+  }
+
+  async #round(): Promise<readonly (RoundSample | undefined)[]> {
+    const samples = Promise.all(this.#members.map(member => member.round()))
+    await Promise.all([samples, this.#dirtyLog?.report(false)])
+    return await samples
   }
 
   #onRound(progress: PolicyProgress, reasoned: Reasoned): void {

@@ -47,6 +47,11 @@ export class Outflow {
     return this.#crc32
   }
 
+  /** An image has begun to go out, where the driver frames them: on mlx5 another record comes before the first. */
+  get hasImage(): boolean {
+    return this.#parser.initialEnd !== undefined
+  }
+
   /** What mlx5 at the destination sets aside for an image, as the first record says. */
   get announcedBytes(): number | undefined {
     return this.#parser.announcedBytes

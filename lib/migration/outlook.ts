@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Arc } from '../errors.ts'
-import { driverManners } from '../kernel/drivers.ts'
+import { precopyClass } from '../kernel/drivers.ts'
 import type { Prepared } from '../wire/message.ts'
 import type { DeviceOutlook } from './progress.ts'
 import type { SourceMember } from './source_member.ts'
@@ -18,7 +18,7 @@ async function outlook(member: SourceMember, preparing: readonly Arc[]): Promise
   const { hasPrecopy, outflow, side } = member
   const stateBytes = await side.device.stopCopyBytes().catch(() => undefined)
   return {
-    precopy: hasPrecopy ? (driverManners(side.device.driver)?.precopy ?? 'full') : 'none',
+    precopy: precopyClass(side.device.driver, hasPrecopy),
     stateBytes,
     stopArcsMs: span(preparing.filter(({ to }) => to === 'RUNNING_P2P' || to === 'STOP')),
     precopyArcMs: span(side.arcs.filter(({ to }) => to === 'PRE_COPY')),

@@ -8,23 +8,8 @@ import { precopyClass, type PrecopyClass } from '../kernel/drivers.ts'
 import type { StateName } from '../kernel/state.ts'
 import { Course } from './course.ts'
 import type { Moment } from './participant.ts'
+import { phases, type Phase } from './phases.ts'
 import { preflight, refuse, sideFacts } from './preflight.ts'
-
-/** The phases of a migration, in their order. */
-export const phases = [
-  'preflight',
-  'prepare',
-  'precopy',
-  'quiesce',
-  'stop-copy',
-  'load',
-  'complete',
-  'commit',
-  'run',
-  'release',
-] as const
-
-export type PhaseName = (typeof phases)[number]
 
 export type SideName = 'source' | 'destination'
 
@@ -53,7 +38,7 @@ export interface MemberArcs {
 }
 
 export interface PlannedPhase {
-  readonly phase: PhaseName
+  readonly phase: Phase
   readonly steps: readonly PlannedStep[]
 }
 
@@ -146,7 +131,7 @@ function phasesOf(pairs: readonly PairFacts[]): PlannedPhase[] {
   const [givers, takers] = [pairs.map(({ from }) => from), pairs.map(({ to }) => to)]
   const source = new Course('source', givers)
   const destination = new Course('destination', takers)
-  const steps: Readonly<Record<PhaseName, () => PlannedStep[]>> = {
+  const steps: Readonly<Record<Phase, () => PlannedStep[]>> = {
     preflight: () => [],
     prepare: () => [
       ...destination.lead('STOP'),

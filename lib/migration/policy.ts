@@ -28,6 +28,8 @@ interface Rules {
 
 /** Rounds that may bring no gain before there is nothing to hope for. */
 const patience = 3
+/** The same where the downtime is within the limit but may turn out longer: each round shows more of what may happen. */
+const caution = 10
 /** What counts as a gain: a tenth. */
 const gain = 0.9
 
@@ -61,22 +63,28 @@ function decide(progress: PolicyProgress, rules: Rules): Reasoned {
     return { decision: 'continue', why: `${initialBytesLeft} initial bytes are not loaded` }
   if (history.length === 0)
     return { decision: 'continue', why: 'what changes from round to round is not known yet' }
-  const isStalled = stalls(progress)
   if (!isWithin) {
-    if (isStalled) return { decision: onStall, why: `${patience} rounds have brought no gain: ${foreseen}` }
-    return { decision: 'continue', why: foreseen }
+    if (!stalls(progress, patience)) return { decision: 'continue', why: foreseen }
+    return { decision: onStall, why: `${patience} rounds have brought no gain: ${foreseen}` }
   }
-  if (isStalled)
-    return { decision: 'switch', why: `${foreseen}, and ${patience} rounds have brought no gain` }
-  if (predicted.worstMs > downtimeLimitMs)
-    return { decision: 'continue', why: `${foreseen}, but it may come to ${ms(predicted.worstMs)}` }
+  return decideWithin(progress, foreseen, downtimeLimitMs)
+}
+
+function decideWithin(progress: PolicyProgress, foreseen: string, downtimeLimitMs: number): Reasoned {
+  const { worstMs } = progress.predicted
+  if (worstMs > downtimeLimitMs) {
+    const why = `${foreseen}, but it may come to ${ms(worstMs)}`
+    if (!stalls(progress, caution)) return { decision: 'continue', why }
+    return { decision: 'switch', why: `${why}; ${caution} rounds have brought no gain` }
+  }
   if (gains(progress)) return { decision: 'continue', why: `${foreseen}, and rounds still make it shorter` }
   return { decision: 'switch', why: foreseen }
 }
 
-function stalls({ predicted, history }: PolicyProgress): boolean {
+/** The last `rounds` rounds have made the predicted downtime no tenth shorter than it once was. */
+function stalls({ predicted, history }: PolicyProgress, rounds: number): boolean {
   const all = [...history, predicted]
-  return all.length > patience && least(all.slice(-patience)) > gain * least(all.slice(0, -patience))
+  return all.length > rounds && least(all.slice(-rounds)) > gain * least(all.slice(0, -rounds))
 }
 
 function gains({ predicted, history }: PolicyProgress): boolean {

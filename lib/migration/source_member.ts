@@ -2,6 +2,7 @@
 import type { PrecopyInfo } from '../device/device.ts'
 import type { Pause } from '../device/saving_stream.ts'
 import { VfioError } from '../errors.ts'
+import { driverManners } from '../kernel/drivers.ts'
 import type { Outflow } from './outflow.ts'
 import type { RoundSample } from './progress.ts'
 import { savingBegins } from './saving.ts'
@@ -22,6 +23,7 @@ export class SourceMember {
   firstByteAt: number | undefined
   lastSentAt: number | undefined
   readonly #wantsPrecopy: boolean
+  #isSilent = false
   readonly #stop: Stop
 
   constructor(side: Side, outflow: Outflow, { wantsPrecopy, stop }: { wantsPrecopy: boolean; stop: Stop }) {
@@ -42,19 +44,18 @@ export class SourceMember {
   }
 
   /**
-   * The driver promised an image and none came, or none of its stream: it tells nobody when it gives pre-copy up, and saves
-   * the whole state at the stop (mlx5: a SAVE that failed with BAD_RES_STATE_ERR).
+   * The driver promised an image and none came since: it tells nobody when it gives pre-copy up, and saves the whole state
+   * at the stop (mlx5: a SAVE that ended with BAD_RES_STATE_ERR).
    */
   get gaveUpPrecopy(): boolean {
-    return this.samples.some(
-      ({ initialBytes, dirtyBytes, bytes }) => initialBytes + dirtyBytes > 0 && bytes === 0,
-    )
+    return this.#isSilent
   }
 
   /** Asks once, on a drained queue, and moves what was promised. Source: decision by the numbers, never on a timer. */
   async round(): Promise<RoundSample | undefined> {
     if (!this.hasPrecopy) return undefined
     const { clock } = this.side.device
+    const { images } = this.outflow
     const askedAt = clock.now()
     const info = await this.#stop.during(this.#ask())
     const answeredAt = clock.now()
@@ -64,10 +65,8 @@ export class SourceMember {
     const sample = {
       askedAt,
       askMs: answeredAt - askedAt,
-      initialBytes: info.initialBytes,
-      dirtyBytes: info.dirtyBytes,
+      ...this.#judge(info, moved.bytes, images),
       reinit: info.reinit,
-      bytes: moved.bytes,
       firstByteMs: moved.firstAt === undefined ? 0 : moved.firstAt - answeredAt,
       sendMs: moved.firstAt === undefined ? 0 : sentAt - moved.firstAt,
       loadMs: clock.now() - sentAt,
@@ -75,6 +74,25 @@ export class SourceMember {
     this.samples.push(sample)
     this.precopyBytes = this.outflow.bytes
     return sample
+  }
+
+  /** What was promised and what came of it; what comes beside an image, such as the first record of mlx5, is neither. */
+  #judge(
+    { initialBytes, dirtyBytes }: PrecopyInfo,
+    bytes: number,
+    imagesBefore: number,
+  ): Pick<RoundSample, 'initialBytes' | 'dirtyBytes' | 'bytes'> {
+    if (!this.#hasImages) return { initialBytes, dirtyBytes, bytes }
+    const isEmpty = this.outflow.images === imagesBefore
+    const isFirst = this.samples.length === 0
+    this.#isSilent = isEmpty && (isFirst || this.#isSilent || initialBytes + dirtyBytes > 0)
+    if (!isEmpty) return { initialBytes, dirtyBytes, bytes }
+    return { initialBytes: Math.max(0, initialBytes - bytes), dirtyBytes, bytes: 0 }
+  }
+
+  get #hasImages(): boolean {
+    const precopy = driverManners(this.side.device.driver)?.precopy
+    return precopy === 'incremental' || precopy === 'full'
   }
 
   /** Everything up to the end of the stream, once the device is in STOP_COPY. `before` the word that it is all. */
@@ -110,10 +128,11 @@ export class SourceMember {
     let bytes = 0
     let firstAt: number | undefined
     for await (const chunk of savingStream.chunks({ until })) {
-      firstAt ??= clock.now()
       this.#stop.throwIfStopped()
+      const readAt = clock.now()
       bytes += chunk.length
       await this.outflow.send(chunk)
+      if (!this.#hasImages || this.outflow.hasImage) firstAt ??= readAt
     }
     return { bytes, firstAt }
   }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
 import type { SideFacts } from '#lib/checks/preflight_facts.js'
-import { dryRun, phases, planMigration, type MigrationPlan, type PlannedStep } from '#lib/migration/plan.js'
+import { phases } from '#lib/migration/phases.js'
+import { dryRun, planMigration, type MigrationPlan, type PlannedStep } from '#lib/migration/plan.js'
 import { openDevice, type StateName } from 'vfio-migrate'
 import { MockDevice, VirtualClock, type MockOptions } from 'vfio-migrate/mock'
 import { mebibyte, move, pairOf, type Case } from '../checks/preflight_move.js'

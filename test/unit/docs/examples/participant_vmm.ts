@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import { participants, pciParticipant, type Participant } from 'vfio-migrate'
+import assert from 'node:assert/strict'
+import { migrate, openDevice, participants, pciParticipant, type Participant } from 'vfio-migrate'
+import { MockDevice } from 'vfio-migrate/mock'
 
 const vcpus: { run: boolean; registers: Uint8Array } = { run: true, registers: new Uint8Array(64) }
 
@@ -20,4 +22,14 @@ const vmm: Participant = {
   },
 }
 
-export const participant = participants([vmm, pciParticipant()]) // what migrate() takes as `participant`
+await using from = await openDevice(new MockDevice())
+await using to = await openDevice(new MockDevice())
+const report = await migrate({
+  from,
+  to,
+  participant: participants([vmm, pciParticipant()]),
+  participantLimits: { quiesce: 2000 },
+})
+const called = report.participant.map(({ moment }) => moment)
+assert.deepEqual(called, ['quiesce', 'stopped', 'restored', 'running', 'released'])
+assert.equal(vcpus.run, true)

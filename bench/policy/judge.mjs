@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+// Three contestants in the same worlds, and what that comes to.
+import { Endless, ours } from './ours.mjs'
+import { switchOver } from './switchover.mjs'
+import { threshold } from './threshold.mjs'
+import { World } from './world.mjs'
+
+/**
+ * @typedef {object} Run of one workload with one seed
+ * @property {import('./workloads.mjs').Workload} workload
+ * @property {number} seed
+ * @property {import('./switchover.mjs').Switchover} none
+ * @property {import('./threshold.mjs').Stopped | undefined} threshold
+ * @property {import('./ours.mjs').Outcome | undefined} ours undefined for a run without an end
+ * @typedef {object} Row
+ * @property {string} name
+ * @property {string} against
+ * @property {number} ratio
+ * @property {number} required
+ * @property {boolean} atLeast
+ * @property {boolean} met
+ * @property {number} runs of which it is the figure
+ * @property {string} [why] it is not met, where that is known
+ */
+
+/** @param {import('./workloads.mjs').Workload} workload @param {number} seed @returns {Promise<Run>} */
+export async function compete(workload, seed) {
+  const stateBytes = (/** @type {number} */ index) => workload.devices[index].stateBytes
+  return {
+    workload,
+    seed,
+    none: switchOver(new World(workload, seed), 0, stateBytes),
+    threshold: threshold(new World(workload, seed)),
+    ours: await ours(new World(workload, seed)).catch(error => {
+      if (!(error instanceof Endless)) throw error
+      return undefined
+    }),
+  }
+}
+
+/** @typedef {Run & { ours: import('./ours.mjs').Outcome }} Ended */
+/** @typedef {Ended & { threshold: import('./threshold.mjs').Stopped }} Both */
+
+/** Of which runs each requirement speaks. */
+export const populations = {
+  /** @param {Run[]} runs */
+  ended: runs => /** @type {Ended[]} */ (runs.filter(run => run.ours)),
+  /** What there is to gain: images make more than half of the downtime, less than half of the link is dirtied. @param {Run[]} runs */
+  gainful: runs =>
+    populations
+      .ended(runs)
+      .filter(({ none, workload }) => none.imageMs > none.downtimeMs / 2 && workload.dirtyOfLink < 0.5),
+  /** @param {Run[]} runs */
+  both: runs => /** @type {Both[]} */ (populations.ended(runs).filter(run => run.threshold)),
+  /** Something was measured that a prediction can be made from. @param {Run[]} runs */
+  measured: runs => populations.ended(runs).filter(run => run.ours.rounds > 0),
+  /** The rule could have gone on, and found the downtime within the limit. @param {Run[]} runs */
+  chosen: runs =>
+    populations
+      .ended(runs)
+      .filter(run => run.ours.canImprove && run.ours.predictedMs <= run.workload.limitMs),
+}
+
+/** @param {Run[]} runs @returns {Row[]} */
+export function judge(runs) {
+  const { ended, gainful, both, measured, chosen } = Object.fromEntries(
+    Object.entries(populations).map(([name, population]) => [name, population(runs)]),
+  )
+  const besideThreshold = both.map(run => run.ours.downtimeMs / run.threshold.downtimeMs)
+  const ofLimit = (/** @type {Ended[]} */ some) => some.map(run => run.ours.downtimeMs / run.workload.limitMs)
+  const known = chosen.filter(run => !run.ours.beganAnew)
+  const limit = 'the limit, where it chose to switch'
+  const qemu = 'the threshold rule, where that ends'
+  const meanOf = (/** @type {(run: Both) => number} */ value) => mean(both.map(value))
+  return [
+    row(
+      'downtime, mean of ratios',
+      'no pre-copy, where there is something to gain',
+      mean(gainful.map(besideNone)),
+      0.7,
+      gainful,
+    ),
+    row(
+      'downtime, ratio of means',
+      qemu,
+      meanOf(run => run.ours.downtimeMs) / meanOf(run => run.threshold.downtimeMs),
+      1.05,
+      both,
+    ),
+    row('downtime, mean of ratios', qemu, mean(besideThreshold), 1.05, both),
+    row('downtime, 95th percentile of ratios', qemu, quantile(besideThreshold, 0.95), 1.25, both),
+    row('runs that end', 'all runs', ended.length / runs.length, 1, runs, true),
+    row(
+      'predicted within 20 %',
+      'the actual downtime, after a round at least',
+      share(measured, isForeseen),
+      0.9,
+      measured,
+      true,
+    ),
+    row(
+      'downtimes within the limit',
+      limit,
+      share(ofLimit(chosen), ratio => ratio <= 1),
+      0.95,
+      chosen,
+      true,
+    ),
+    explained(row('longest downtime', limit, Math.max(...ofLimit(chosen)), 1.5, chosen), chosen),
+    row(
+      'longest downtime',
+      `${limit} and no device began anew behind its last image`,
+      Math.max(...ofLimit(known)),
+      1.5,
+      known,
+    ),
+  ]
+}
+
+/** @param {Row} longest @param {Ended[]} chosen @returns {Row} */
+function explained(longest, chosen) {
+  const over = chosen.filter(({ ours, workload }) => ours.downtimeMs > longest.required * workload.limitMs)
+  const unforeseeable = over.filter(({ ours }) => ours.beganAnew).length
+  if (longest.met || unforeseeable < over.length) return longest
+  const why = `in ${over.length} of these runs a device began anew between its last image and the switch: its final image was the whole state, which nothing tells before it stands`
+  return { ...longest, why }
+}
+
+/** @param {Ended} run */
+export const besideNone = ({ ours: { downtimeMs }, none }) => downtimeMs / none.downtimeMs
+
+/** @param {Ended} run */
+export const isForeseen = ({ ours: { downtimeMs, predictedMs } }) =>
+  Math.abs(predictedMs - downtimeMs) <= 0.2 * downtimeMs
+
+/**
+ * @param {string} name @param {string} against @param {number} ratio @param {number} required @param {unknown[]} population
+ * @param {boolean} atLeast
+ * @returns {Row}
+ */
+function row(name, against, ratio, required, population, atLeast = false) {
+  const met = atLeast ? ratio >= required : ratio <= required
+  return { name, against, ratio, required, atLeast, met, runs: population.length }
+}
+
+/** @param {number[]} values */
+export const mean = values => values.reduce((sum, value) => sum + value, 0) / values.length
+
+/** @template T @param {T[]} values @param {(value: T) => boolean} is */
+export const share = (values, is) => values.filter(is).length / values.length
+
+/** @param {number[]} values @param {number} part */
+export function quantile(values, part) {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))]
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// npm run bench:policy: the stop rule beside two others, in a simulation on virtual time.
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { USAGE_ERROR, readArguments, wholeNumbers } from './arguments.mjs'
+import { ROOT, setup } from './setup.mjs'
+import { StepError, main, say, step } from './steps.mjs'
+
+const WHOLE = { workloads: '200', seeds: '32' }
+const USAGE = `Usage: npm run bench:policy [-- options]
+  --workloads N      of each of the two families (${WHOLE.workloads})
+  --seeds N          for each of them (${WHOLE.seeds})
+The whole writes bench/results/policy.json, its section of docs/performance.md and the figures in it; a smaller run only
+says its rows. The exit status is 1 where something that is required is not met.`
+
+const RESULTS = join(ROOT, 'bench/results/policy.json')
+const DOCUMENT = join(ROOT, 'docs/performance.md')
+const FIGURES = join(ROOT, 'docs/performance')
+
+/** Families of workloads and their first seeds: the rule was tuned on one of them, and not on the other. */
+const FAMILIES = { tuning: { family: 1, seed: 0 }, final: { family: 2, seed: 1000 } }
+
+function choose() {
+  const { values } = readArguments(USAGE, {
+    options: {
+      workloads: { type: 'string', default: WHOLE.workloads },
+      seeds: { type: 'string', default: WHOLE.seeds },
+    },
+  })
+  const [workloads = 0, seeds = 0] = wholeNumbers(USAGE, values)
+  if (workloads === 0 || seeds === 0)
+    throw new StepError(`There is nothing to judge without a run\n${USAGE}`, USAGE_ERROR)
+  const isWhole = String(workloads) === WHOLE.workloads && String(seeds) === WHOLE.seeds
+  return { workloads, seeds, isWhole }
+}
+
+/** @param {{ family: number, seed: number }} of @param {{ workloads: number, seeds: number }} size */
+async function compete({ family, seed }, size) {
+  const { compete: run } = await import('../bench/policy/judge.mjs')
+  const { workloads } = await import('../bench/policy/workloads.mjs')
+  const runs = []
+  for (const workload of workloads(family, size.workloads)) {
+    for (let next = seed; next < seed + size.seeds; next++) runs.push(await run(workload, next))
+  }
+  return runs
+}
+
+/** @param {{ family: number }} of @param {{ workloads: number, seeds: number }} size @param {import('../bench/policy/judge.mjs').Run[]} runs */
+async function judged({ family }, { workloads, seeds }, runs) {
+  const { judge } = await import('../bench/policy/judge.mjs')
+  const { details } = await import('../bench/policy/section.mjs')
+  return { family, workloads, seeds, rows: judge(runs), details: details(runs) }
+}
+
+/** @param {import('../bench/policy/section.mjs').Results} results @param {import('../bench/policy/judge.mjs').Run[]} runs */
+async function keep(results, runs) {
+  const { figures } = await import('../bench/policy/figures.mjs')
+  const { withSection } = await import('../bench/policy/section.mjs')
+  for (const [name, text] of Object.entries(figures(runs))) write(join(FIGURES, name), text)
+  const text = existsSync(DOCUMENT) ? readFileSync(DOCUMENT, 'utf8') : '# Performance\n'
+  await writeFormatted(RESULTS, JSON.stringify(results, fourDigits))
+  await writeFormatted(DOCUMENT, withSection(text, results))
+}
+
+/** What is behind the fourth digit says nothing. @param {string} _ @param {unknown} value */
+function fourDigits(_, value) {
+  return typeof value === 'number' ? Math.round(value * 10_000) / 10_000 : value
+}
+
+/** @param {string} path @param {string} text */
+async function writeFormatted(path, text) {
+  const { format, resolveConfig } = await import('prettier')
+  write(path, await format(text, { ...(await resolveConfig(path)), filepath: path }))
+}
+
+/** @param {string} path @param {string} text */
+function write(path, text) {
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, text)
+  say(`Written: ${path}`)
+}
+
+/** @param {import('../bench/policy/judge.mjs').Row} row */
+function sentence({ name, against, ratio, required, atLeast, met, runs }) {
+  return `${met ? 'met    ' : 'NOT met'} ${name}: ${ratio.toFixed(4)} of ${against} (${runs} runs), ${atLeast ? 'at least' : 'at most'} ${required}`
+}
+
+await main(async () => {
+  const size = choose()
+  await setup()
+  const tuned = await step('the family that the rule was tuned on', () => compete(FAMILIES.tuning, size))
+  const runs = await step('the family that it was not tuned on', () => compete(FAMILIES.final, size))
+  const tuning = await judged(FAMILIES.tuning, size, tuned)
+  const final = await judged(FAMILIES.final, size, runs)
+  for (const { family, rows } of [tuning, final])
+    for (const row of rows) say(`family ${family}: ${sentence(row)}`)
+  const results = { simulation: /** @type {const} */ (true), rows: final.rows, final, tuning }
+  if (size.isWhole) await keep(results, runs)
+  return [...final.rows, ...tuning.rows].every(({ met }) => met) ? 0 : 1
+})
