@@ -9,7 +9,7 @@ export type { DmaLogging, IovaRange } from './device/dma_logging.ts'
 export { isVfioError, VfioError, VfioSystemError } from './errors.ts'
 export type { Arc, Recovery, VfioErrorCode } from './errors.ts'
 export { isMockName } from './device/mock.ts'
-export { checkTarget, planPath } from './device/transition.ts'
+export { checkTarget, planPath, type Edge } from './device/transition.ts'
 export { missingFlags, nextState, pathTo, stateNames } from './kernel/state.ts'
 export type { MachineFlags, StateName } from './kernel/state.ts'
 export type { Capabilities } from './kernel/feature.ts'
@@ -21,6 +21,9 @@ export { describeFd } from './host/fd.ts'
 export { findDevice } from './host/find.ts'
 export type { DeviceFacts as HostDevice } from './host/facts.ts'
 export { whyNotMigratable } from './checks/migratable.ts'
+export { preflightRules } from './checks/preflight.ts'
+export type { PreflightRule } from './checks/preflight_rule.ts'
+export type { Finding, Level, PreflightOptions } from './checks/preflight_facts.ts'
 export { migrate } from './migration/migrate.ts'
 export type { DirtyPages, DmaLoggingOptions, MigrateOptions, MigrationProgress } from './migration/options.ts'
 export { phases, type Phase, type PhaseTime } from './migration/phases.ts'
@@ -34,6 +37,17 @@ export type {
   Reasoned,
   RoundSample,
 } from './migration/progress.ts'
+export { dryRun } from './migration/plan.ts'
+export type {
+  MemberArcs,
+  MigrationPlan,
+  PlannedDevice,
+  PlannedPair,
+  PlannedPhase,
+  PlannedStep,
+  SideName,
+} from './migration/plan.ts'
+export { PreflightError } from './migration/preflight.ts'
 export { saveState, type Giver, type Saved, type SavePhase } from './migration/saving.ts'
 export {
   MigrationError,

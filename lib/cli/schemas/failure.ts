@@ -1,17 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import * as v from 'valibot'
-import type { Arc, StateName } from '../../index.ts'
+import type { Arc, Finding, StateName } from '../../index.ts'
+import { cause, errno, type CauseOutput } from './cause.ts'
+import { finding } from './finding.ts'
+import { report, type ReportOutput } from './move.ts'
 import { arc, mock, recovery, stateName, type Schema } from './parts.ts'
-
-export interface CauseOutput {
-  /** The name of an errno, ERR_VFIO_…, or ABORT_ERR. */
-  code: string
-  message: string
-  /** Negative, as Node has it. */
-  errno?: number | undefined
-  /** The ioctl's name in vfio.h. */
-  request?: string | undefined
-}
 
 /** A device of the command other than the one that failed. */
 export interface OtherDeviceOutput {
@@ -41,6 +34,8 @@ export interface ErrorOutput extends CauseOutput {
    */
   wasReset?: boolean | undefined
   cause?: CauseOutput | undefined
+  /** Of a migration that was refused: all that was found, warnings too. */
+  findings?: Finding[] | undefined
   others?: OtherDeviceOutput[] | undefined
 }
 
@@ -49,16 +44,9 @@ export interface FailureOutput {
   schema: 1
   command: string
   error: ErrorOutput
+  /** Of a migration that was begun. */
+  report?: ReportOutput | undefined
 }
-
-const causeEntries = {
-  code: v.string(),
-  message: v.string(),
-  errno: v.optional(v.pipe(v.number(), v.integer(), v.maxValue(-1))),
-  request: v.optional(v.string()),
-}
-
-export const cause: Schema<CauseOutput> = v.strictObject(causeEntries)
 
 const other: Schema<OtherDeviceOutput> = v.strictObject({
   device: v.string(),
@@ -73,7 +61,10 @@ export const failure: Schema<FailureOutput> = v.strictObject({
   schema: v.literal(1),
   command: v.string(),
   error: v.strictObject({
-    ...causeEntries,
+    code: v.string(),
+    message: v.string(),
+    errno,
+    request: v.optional(v.string()),
     device: v.optional(v.string()),
     mock,
     arcs: v.array(arc),
@@ -82,6 +73,8 @@ export const failure: Schema<FailureOutput> = v.strictObject({
     recovery,
     wasReset: v.optional(v.boolean()),
     cause: v.optional(cause),
+    findings: v.optional(v.array(finding)),
     others: v.optional(v.array(other)),
   }),
+  report: v.optional(report),
 })

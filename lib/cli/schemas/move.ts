@@ -1,53 +1,162 @@
 // SPDX-License-Identifier: Apache-2.0
 import * as v from 'valibot'
-import type { Arc, StateName } from '../../index.ts'
-import { cause, type CauseOutput } from './failure.ts'
+import type {
+  Arc,
+  DowntimeParts,
+  Finding,
+  Moment,
+  Outcome,
+  Phase,
+  PhaseTime,
+  Prediction,
+  RoundReport,
+  RoundSample,
+  StateName,
+} from '../../index.ts'
+import { cause, type CauseOutput } from './cause.ts'
+import { finding } from './finding.ts'
 import { keeping, type KeepingOutput } from './load.ts'
-import { arc, bytes, device, mock, stateName, type DeviceOutput, type Schema } from './parts.ts'
+import { arc, bytes, count, device, mock, ms, recovery, stateName } from './parts.ts'
+import type { DeviceOutput, Schema } from './parts.ts'
+import { downtimeParts, prediction, round, sample } from './rounds.ts'
 
+/** What a migration did with one device. */
 export interface SideOutput {
   device: DeviceOutput
   arcs: Arc[]
+  /** As the kernel answered at the end; absent when it could not be asked. */
   state?: StateName | undefined
-  /** Why the source could not be stopped, although the destination runs; the exit status is 4 then. */
+  /** What is left to do with it. */
+  recovery: 'none' | 'reset'
+  /** It was reset: it holds nothing of what it held. */
+  wasReset?: true | undefined
+  /** Why it is not where it should be. Where the destination runs and the source has one, the exit status is 4. */
   error?: CauseOutput | undefined
 }
 
-export interface MoveOutput {
-  schema: 1
-  command: 'move'
+/** Where a state was, and where it went. */
+export interface PairOutput {
   source: SideOutput
   destination: SideOutput
-  /** One of the two is simulated, or both are. */
-  mock?: true | undefined
   bytes: number
   /** Of those, bytes that were moved before the source was stopped. */
   precopyBytes: number
-  rounds: number
+  /** What the participant sent along. */
+  sideDataBytes: number
+  /** Of the state's bytes. */
+  crc32: number
+  /** How often the device began anew. */
+  restarts: number
+  /** The driver gave pre-copy up without a word. */
+  gaveUpPrecopy: boolean
+  samples: RoundSample[]
+}
+
+/** A call of the participant. Where `running` or `resumed` failed, the exit status is 4. */
+export interface MomentOutput {
+  moment: Moment
+  startedMs: number
+  ms: number
+  error?: CauseOutput | undefined
+}
+
+/** All that is known of a migration, whatever came of it. Times in ms. */
+export interface ReportOutput {
+  /** Whose devices may run now. */
+  outcome: Outcome
+  /** One of the devices is simulated, or all are. */
+  mock?: true | undefined
+  /** In the order of the command line. */
+  devices: PairOutput[]
+  phases: PhaseTime[]
+  rounds: RoundReport[]
+  /** What was foreseen when it was decided to switch. */
+  predicted?: Prediction | undefined
+  /** What the downtime was made of; absent where it did not come to one. */
+  downtime?: DowntimeParts | undefined
   downtimeMs: number
+  participant: MomentOutput[]
+  /** From the call of `quiesce` to the return of `running`. */
+  participantDowntimeMs?: number | undefined
+  bytes: number
+  precopyBytes: number
   totalMs: number
+  /** What was found beforehand, and did not refuse. */
+  findings: Finding[]
+}
+
+/** What `move --json` prints, and `--report` writes. */
+export interface MoveOutput extends ReportOutput {
+  schema: 1
+  command: 'move'
   keeping: KeepingOutput
 }
 
-const ms: Schema<number> = v.pipe(v.number(), v.minValue(0))
+export const phase: Schema<Phase> = v.picklist([
+  'preflight',
+  'prepare',
+  'precopy',
+  'quiesce',
+  'stop-copy',
+  'load',
+  'complete',
+  'commit',
+  'run',
+  'release',
+])
+
+export const moment: Schema<Moment> = v.picklist([
+  'quiesce',
+  'stopped',
+  'restored',
+  'running',
+  'resumed',
+  'released',
+])
 
 const side: Schema<SideOutput> = v.strictObject({
   device,
   arcs: v.array(arc),
   state: v.optional(stateName),
+  recovery,
+  wasReset: v.optional(v.literal(true)),
   error: v.optional(cause),
 })
+
+const pair: Schema<PairOutput> = v.strictObject({
+  source: side,
+  destination: side,
+  bytes,
+  precopyBytes: bytes,
+  sideDataBytes: bytes,
+  crc32: count,
+  restarts: count,
+  gaveUpPrecopy: v.boolean(),
+  samples: v.array(sample),
+})
+
+const reportEntries = {
+  outcome: v.picklist(['source', 'destination', 'unknown']),
+  mock,
+  devices: v.pipe(v.array(pair), v.minLength(1)),
+  phases: v.array(v.strictObject({ phase, startedMs: ms, ms })),
+  rounds: v.array(round),
+  predicted: v.optional(prediction),
+  downtime: v.optional(downtimeParts),
+  downtimeMs: ms,
+  participant: v.array(v.strictObject({ moment, startedMs: ms, ms, error: v.optional(cause) })),
+  participantDowntimeMs: v.optional(ms),
+  bytes,
+  precopyBytes: bytes,
+  totalMs: ms,
+  findings: v.array(finding),
+}
+
+export const report: Schema<ReportOutput> = v.strictObject(reportEntries)
 
 export const move: Schema<MoveOutput> = v.strictObject({
   schema: v.literal(1),
   command: v.literal('move'),
-  source: side,
-  destination: side,
-  mock,
-  bytes,
-  precopyBytes: bytes,
-  rounds: v.pipe(v.number(), v.integer(), v.minValue(0)),
-  downtimeMs: ms,
-  totalMs: ms,
+  ...reportEntries,
   keeping,
 })

@@ -8,11 +8,12 @@ export type Schema<T> = v.GenericSchema<T>
 
 export const stateName: Schema<StateName> = v.picklist(stateNames)
 
-export const arc: Schema<Arc> = v.strictObject({
-  from: stateName,
-  to: stateName,
-  ms: v.pipe(v.number(), v.minValue(0)),
-})
+/** Milliseconds, in any fraction. */
+export const ms: Schema<number> = v.pipe(v.number(), v.minValue(0))
+
+export const count: Schema<number> = v.pipe(v.number(), v.integer(), v.minValue(0))
+
+export const arc: Schema<Arc> = v.strictObject({ from: stateName, to: stateName, ms })
 
 /** Bytes, exact. */
 export const bytes: Schema<number> = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
