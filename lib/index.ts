@@ -38,6 +38,7 @@ export type {
   RoundSample,
 } from './migration/progress.ts'
 export { dryRun } from './migration/plan.ts'
+export type { PrecopyClass } from './kernel/drivers.ts'
 export type {
   MemberArcs,
   MigrationPlan,
@@ -45,6 +46,7 @@ export type {
   PlannedPair,
   PlannedPhase,
   PlannedStep,
+  PlanOptions,
   SideName,
 } from './migration/plan.ts'
 export { PreflightError } from './migration/preflight.ts'

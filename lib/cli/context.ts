@@ -17,8 +17,25 @@ export interface Io {
   readonly divertSignals?: (listener: (name: NodeJS.Signals) => void) => () => void
   /** Opens the devices, where not the library does. */
   readonly openDevice?: (target: string | LentDevice | Openable, options: OpenOptions) => Promise<Device>
-  /** What would be left behind if the command died now: a sentence for each device in hand. */
-  readonly inHand?: Set<string>
+  /** What would be left behind if the command died now. */
+  readonly inHand?: Set<InHand>
+  /** Has `answer` called from now on, whenever somebody asks where the command stands. */
+  readonly whenAsked?: (answer: () => void) => void
+}
+
+/** A device that a command has in hand. Each is a sentence without its full stop, and as true as what was last heard. */
+export interface InHand {
+  /** Where it is. */
+  readonly where: string
+  /** What becomes of it if the command dies now, and what to do then. */
+  readonly left: string
+}
+
+/** Takes down what came of a command, as JSON has it. */
+export interface Recorder {
+  record(result: Envelope): Promise<void>
+  /** Nothing more will come. */
+  close(): Promise<void>
 }
 
 /** The facts that every command's JSON begins with. */
@@ -42,6 +59,8 @@ export class Context {
   operands: readonly string[] = []
   #signal: AbortSignal
   #answered = false
+  #recorder: Recorder | undefined
+  #sayAbove: ((line: string) => void) | undefined
 
   constructor(io: Io, facts: { command: string; json: boolean; execArguments: readonly string[] }) {
     this.io = io
@@ -62,9 +81,39 @@ export class Context {
     this.#signal = withTimeout(this.interruption, seconds)
   }
 
+  /** What comes of the command, a failure as well, is written down there: the first result, as for stdout. */
+  recordTo(recorder: Recorder): void {
+    this.#recorder = recorder
+  }
+
+  async record(result: Envelope): Promise<void> {
+    const recorder = this.#recorder
+    this.#recorder = undefined
+    await recorder?.record(result).catch((error: unknown) => {
+      this.say(this.style('yellow', `The report is not there: ${(error as Error).message}`))
+    })
+    await recorder?.close()
+  }
+
+  /** Nothing more will be told. */
+  async close(): Promise<void> {
+    await this.#recorder?.close()
+  }
+
   /** Says something to a person. */
   say(line: string): void {
-    this.io.stderr.write(`${line}\n`)
+    if (this.#sayAbove) this.#sayAbove(line)
+    else this.io.stderr.write(`${line}\n`)
+  }
+
+  /** From now on, and until it is called without, the last lines of the terminal are another's, who writes above them. */
+  sayBy(above?: (line: string) => void): void {
+    this.#sayAbove = above
+  }
+
+  /** What is said to who asks where the command stands, from now on. */
+  whenAsked(answer: () => string): void {
+    this.io.whenAsked?.(() => this.say(`vfio-migrate: ${answer()}`))
   }
 
   /** The command's answer: the text, unless JSON is wanted. Goes to stdout. */

@@ -19,7 +19,7 @@ export async function drive(
 ): Promise<void> {
   const targets = parseStates(words)
   await sayIfBlank(name, context)
-  const hand = await Hand.take(name, options, context)
+  const hand = await Hand.open(name, options, context)
   try {
     const before = await hand.device.state()
     const work = async (): Promise<Pick<DriveOutput, 'steps' | 'state'>> => {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { Finding } from '../index.ts'
 
 /**
  * What the command exits with. The numbers are API; the README repeats the table.
@@ -11,11 +12,11 @@ export const exitCodes = {
   done: 0,
   /** Failed, and every device is as it was before the command. */
   failed: 1,
-  /** The command line cannot be meant as it is; no device was driven. */
+  /** The command line cannot be meant as it is, or for devices as they are; none was driven. */
   usage: 2,
   /** A device that is missing, cannot be opened or cannot migrate; something of this machine that is missing. */
   unable: 3,
-  /** A device has lost the state that it held, or is left in another one, or does not tell: act now. */
+  /** A device has lost the state that it held, or is left in another one, or does not tell; or whoever drives it was not told to go on: act now. */
   left: 4,
   timeout: 124,
   hungUp: 129,
@@ -41,4 +42,11 @@ const byErrorCode: Readonly<Record<string, number>> = {
 /** What a command exits with that failed with `code` and left every device as it was. */
 export function exitCodeFor(code: string): number {
   return byErrorCode[code] ?? exitCodes.failed
+}
+
+/** A device that does not migrate is none that was named wrongly. */
+export function exitCodeOfRefusal(findings: readonly Finding[]): number {
+  return findings.some(({ id }) => id === 'not-migratable')
+    ? exitCodes.unable
+    : exitCodeFor('ERR_VFIO_REFUSED')
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-import { isMockName, isVfioError, type Arc, type StateName } from '../index.ts'
+import { isMockName, isVfioError, PreflightError, type Arc, type StateName } from '../index.ts'
+import { causeOutput, codeOf, messageOf } from './cause.ts'
 import type { Context } from './context.ts'
-import { exitCodeFor, exitCodes } from './exit.ts'
+import { exitCodeFor, exitCodeOfRefusal, exitCodes } from './exit.ts'
 import { interruptedExit } from './interruption.ts'
-import type { CauseOutput, ErrorOutput, FailureOutput, OtherDeviceOutput } from './schemas/failure.ts'
+import type { ErrorOutput, FailureOutput, OtherDeviceOutput } from './schemas/failure.ts'
+import type { ReportOutput } from './schemas/move.ts'
 import { UsageError } from './refusals.ts'
 
 /** What a failure did to a device, and where it left it. */
@@ -26,31 +28,47 @@ export interface Aftermath {
   readonly advice: readonly string[]
 }
 
+/** What there is to tell of a failed command beside its devices. */
+export interface FailureFacts {
+  /** Of a migration that was begun. */
+  readonly report?: ReportOutput
+  /** More that a person has to know or to do. */
+  readonly advice?: readonly string[]
+  /** The devices are as they were, and something else is not. */
+  readonly left?: boolean
+}
+
 /** A command that failed with devices in hand. `cause` is the first failure. */
 export class CommandFailure extends Error {
   /** The device that the first failure is about, before others that have to do with it. */
   readonly aftermaths: readonly Aftermath[]
+  readonly facts: FailureFacts
 
-  constructor(cause: unknown, aftermaths: readonly Aftermath[]) {
+  constructor(cause: unknown, aftermaths: readonly Aftermath[], facts: FailureFacts = {}) {
     super(messageOf(cause), { cause })
     this.aftermaths = aftermaths
+    this.facts = facts
   }
 }
 
 /** Tells a failure to the person and, where it is wanted, as JSON. Answers the exit code. */
-export function reportFailure(error: unknown, context: Context): number {
+export async function reportFailure(error: unknown, context: Context): Promise<number> {
   const first = reasonOf(error instanceof CommandFailure ? error.cause : error)
   const aftermaths = error instanceof CommandFailure ? error.aftermaths : []
+  const { report, advice = [], left = false } = error instanceof CommandFailure ? error.facts : {}
   context.say(context.style('red', `vfio-migrate: ${messageOf(first)}`))
-  for (const line of [...addedCauses(first), ...aftermaths.flatMap(({ advice }) => advice)]) context.say(line)
+  const lines = [...addedCauses(first), ...advice, ...aftermaths.flatMap(({ advice }) => advice)]
+  for (const line of lines) context.say(line)
   if (first instanceof UsageError) context.say(`Try: ${helpCommand(context.command)}`)
   const output: FailureOutput = {
     schema: 1,
     command: context.command,
     error: errorOutput(first, aftermaths, context),
+    report,
   }
   if (context.json) context.answer(output, '')
-  return exitCode(first, aftermaths)
+  await context.record(output)
+  return left ? exitCodes.left : exitCode(first, aftermaths)
 }
 
 /** Why it was aborted says more than that it was. */
@@ -67,6 +85,7 @@ function helpCommand(command: string): string {
 function exitCode(first: unknown, aftermaths: readonly Aftermath[]): number {
   if (aftermaths.some(({ restored }) => !restored)) return exitCodes.left
   const errors = first instanceof Error ? [first, ...causesOf(first)] : []
+  if (first instanceof PreflightError) return exitCodeOfRefusal(first.findings)
   return interruptedExit(errors) ?? exitCodeFor(codeOf(first))
 }
 
@@ -104,6 +123,7 @@ function errorOutput(first: unknown, aftermaths: readonly Aftermath[], { operand
     recovery: about?.recovery ?? known?.recovery ?? 'none',
     wasReset: about?.wasReset || undefined,
     cause: cause && causeOutput(cause),
+    findings: first instanceof PreflightError ? [...first.findings] : undefined,
     others: others.length === 0 ? undefined : others.map(otherOutput),
   }
 }
@@ -122,24 +142,4 @@ function otherOutput(aftermath: Aftermath): OtherDeviceOutput {
     recovery,
     wasReset: wasReset || undefined,
   }
-}
-
-/** An error as JSON has it. */
-export function causeOutput(error: unknown): CauseOutput {
-  const { errno, request } = error as { errno?: unknown; request?: unknown }
-  return {
-    code: codeOf(error),
-    message: messageOf(error),
-    errno: typeof errno === 'number' ? errno : undefined,
-    request: typeof request === 'string' ? request : undefined,
-  }
-}
-
-function codeOf(error: unknown): string {
-  if (!(error instanceof Error)) return 'ERR_UNKNOWN'
-  return 'code' in error && typeof error.code === 'string' ? error.code : error.name
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

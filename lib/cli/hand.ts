@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-import { isMockName, isVfioError, openDevice, type Arc, type Device, type StateName } from '../index.ts'
+import { isMockName, isVfioError, openDevice } from '../index.ts'
+import type { Arc, Device, SideReport, StateName } from '../index.ts'
 import { untilAborted } from '../abort.ts'
-import type { Context } from './context.ts'
+import type { Context, InHand } from './context.ts'
 import { CommandFailure, type Aftermath } from './failure.ts'
+import { leftBehind, type Part } from './left_behind.ts'
 import type { MockDevice } from '../mock/device.ts'
 import { mockNamed, sayUnusedFaults, simulationOutput } from './mock.ts'
 import type { DeviceOutput, SimulationOutput } from './schemas/parts.ts'
@@ -29,15 +31,17 @@ interface OwnMock {
 }
 
 /** A device while a command has it in hand: what was done to it, and what it was before. */
-export class Hand {
+export class Hand implements InHand {
   readonly device: Device
   /** The state that it was in when it was taken; undefined for one that does not migrate. */
   readonly before: StateName | undefined
   readonly arcs: Arc[] = []
+  /** What it is in a move. */
+  part: Part | undefined
   readonly #context: Context
   readonly #name: string
-  readonly #note: string
   readonly #ownMock: OwnMock | undefined
+  #last: StateName | undefined
   #wasReset = false
   #isClosed = false
 
@@ -51,19 +55,16 @@ export class Hand {
     }: { before: StateName | undefined; ownMock: OwnMock | undefined; context: Context },
   ) {
     this.device = device
-    this.before = before
+    this.before = this.#last = before
     this.#name = name
     this.#ownMock = ownMock
     this.#context = context
-    this.#note = this.isOpened
-      ? `'${this.title}' is reset as it is closed`
-      : `'${this.title}' is lent and stays in the state that it is in (vfio-migrate state tells)`
-    context.io.inHand?.add(this.#note)
+    context.io.inHand?.add(this)
   }
 
   /** Opens the device, or takes the fd over, and asks for its state. Does not wait longer than the command has time. */
-  static async take(name: string, options: OpeningOptions, context: Context): Promise<Hand> {
-    const taking = Hand.#take(name, options, context)
+  static async open(name: string, options: OpeningOptions, context: Context): Promise<Hand> {
+    const taking = Hand.#open(name, options, context)
     try {
       return await untilAborted(taking, context.signal)
     } catch (error) {
@@ -75,7 +76,7 @@ export class Hand {
     }
   }
 
-  static async #take(name: string, options: OpeningOptions, context: Context): Promise<Hand> {
+  static async #open(name: string, options: OpeningOptions, context: Context): Promise<Hand> {
     const fd = lentFd(name)
     const isOpen = fd !== undefined || isMockName(name)
     if (isOpen && (options.via ?? options.vfToken) !== undefined)
@@ -120,15 +121,43 @@ export class Hand {
     return this.#isPci ? 'what was restored is gone' : 'its driver decides whether what was restored stays'
   }
 
+  get where(): string {
+    return `'${this.title}' is in ${this.#last ?? 'a state that it does not tell'}`
+  }
+
+  get left(): string {
+    const { title, isOpened, before, part } = this
+    const isOwnMock = this.#ownMock !== undefined
+    return leftBehind({ title, name: this.#name, isOpened, isOwnMock, before, last: this.#last, part })
+  }
+
+  /** The device is there now, as somebody has heard who drives it. */
+  hear(state: StateName): void {
+    this.#last = state
+  }
+
+  /** Takes down what a migration did with the device. */
+  record({ arcs, state, wasReset }: SideReport): void {
+    this.arcs.push(...arcs)
+    this.#wasReset ||= wasReset
+    if (state !== undefined) this.hear(state)
+  }
+
   async go(target: StateName, options: { signal?: AbortSignal; direct?: boolean } = {}): Promise<Arc[]> {
     try {
       const arcs = await this.device.setState(target, options)
-      this.arcs.push(...arcs)
+      this.#drove(arcs)
       return arcs
     } catch (error) {
-      if (isVfioError(error)) this.arcs.push(...error.arcs)
+      if (isVfioError(error)) this.#drove(error.arcs)
       throw error
     }
+  }
+
+  #drove(arcs: readonly Arc[]): void {
+    this.arcs.push(...arcs)
+    const last = arcs.at(-1)
+    if (last) this.hear(last.to)
   }
 
   /** Does `work`; when it fails, `recover`, and tells what became of the device. */
@@ -216,7 +245,7 @@ export class Hand {
 
   async close(): Promise<void> {
     await this.device.close()
-    this.#context.io.inHand?.delete(this.#note)
+    this.#context.io.inHand?.delete(this)
     if (this.#isClosed) return
     this.#isClosed = true
     if (this.#ownMock) await sayUnusedFaults(this.#ownMock.device, this.#context)

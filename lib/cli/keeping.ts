@@ -18,8 +18,8 @@ export interface KeepingOptions {
 export interface Keeping {
   readonly kind: KeepingOutput
   words(hand: Hand): string
-  /** Ends when the device may be closed; answers the exit code. */
-  keep(hand: Hand): Promise<number>
+  /** Ends when the devices may be closed; answers the exit code. */
+  keep(hands: readonly Hand[]): Promise<number>
 }
 
 /** Exactly one way of keeping, decided, and its program found, before any device is touched. */
@@ -32,6 +32,19 @@ export async function chooseKeeping(options: KeepingOptions, context: Context): 
   if (stay || isTerminal(context.io.stderr)) return held(context)
   throw new UsageError(
     'a restored device lives while somebody holds it: say --stay to hold it here, --exec PROGRAM to hand it on, or --release to drop it',
+  )
+}
+
+/** True where the command line says what becomes of a restored device. */
+export function saysKeeping({ stay, release, exec }: KeepingOptions): boolean {
+  return [stay, release, exec].some(Boolean)
+}
+
+/** The environment of a program has names for the fds of one device. */
+export function refuseHandingOnSeveral(devices: number, { kind }: Keeping): void {
+  if (kind !== 'exec' || devices === 1) return
+  throw new UsageError(
+    `--exec hands on one device, and not ${devices}: say --stay or --release, or move them one by one`,
   )
 }
 
@@ -58,7 +71,7 @@ function byProgram(program: string, context: Context): Keeping {
   return {
     kind: 'exec',
     words: hand => `'${hand.title}' is handed to ${program}.`,
-    keep: hand => runWithDevice(program, hand.device, context),
+    keep: async ([hand]) => (hand ? await runWithDevice(program, hand.device, context) : 0),
   }
 }
 

@@ -26,7 +26,7 @@ export async function load(
   refuseHandingOn(name, keeping)
   const source = await untilAborted(openSource(input, context), context.signal)
   try {
-    const hand = await Hand.take(name, options, context)
+    const hand = await Hand.open(name, options, context)
     try {
       const { bytes, state } = await loadFrom(source, hand, context)
       const { arcs } = hand
@@ -45,7 +45,7 @@ export async function load(
       context.outcome(result, `Loaded ${bytesText(bytes)} into '${hand.title}', which is in ${state}.`)
       context.say(keeping.words(hand))
       return await hand.attempt(
-        () => keeping.keep(hand),
+        () => keeping.keep([hand]),
         () => hand.makeBlank(),
       )
     } finally {

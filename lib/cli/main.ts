@@ -1,16 +1,27 @@
 #!/usr/bin/env node
 // SPDX-License-Identifier: Apache-2.0
+import type { InHand } from './context.ts'
 import { exitCodes } from './exit.ts'
 import { Interruption } from './interruption.ts'
 import { run } from './run.ts'
 
-const inHand = new Set<string>()
+const inHand = new Set<InHand>()
 
 const interruption = new Interruption(process, exit => {
-  const left = inHand.size === 0 ? ['nothing is left behind'] : [...inHand]
-  process.stderr.write(`vfio-migrate: interrupted again, ending at once: ${left.join('; ')}\n`)
+  process.stderr.write(`vfio-migrate: interrupted again, ending at once: ${left('nothing is left behind')}\n`)
   process.exit(exit)
 })
+
+function left(nothing: string): string {
+  return inHand.size === 0 ? nothing : [...inHand].map(({ left }) => left).join('; ')
+}
+
+let answer = (): void => {
+  const where = [...inHand].map(({ where }) => where).join('; ')
+  process.stderr.write(`vfio-migrate: ${where === '' ? 'no device is in hand' : where}\n`)
+}
+// Without a listener Node takes it for the wish to debug.
+process.on('SIGUSR1', () => answer())
 
 // A reader that goes away must not end a command that has a device in hand. Where it matters, the write tells of it.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
@@ -25,8 +36,9 @@ async function flushed(stream: NodeJS.WriteStream): Promise<void> {
 
 /** Nothing is left that could answer: whatever the command waits for, it has not done what it was told. */
 function giveUp(): void {
-  const left = inHand.size === 0 ? ['no device is in hand'] : [...inHand]
-  process.stderr.write(`vfio-migrate: nothing is left to wait for, and no answer came: ${left.join('; ')}\n`)
+  process.stderr.write(
+    `vfio-migrate: nothing is left to wait for, and no answer came: ${left('no device is in hand')}\n`,
+  )
   process.exit(inHand.size === 0 ? exitCodes.failed : exitCodes.left)
 }
 process.once('beforeExit', giveUp)
@@ -44,6 +56,9 @@ void run(process.argv, {
   signal: interruption.signal,
   divertSignals: listener => interruption.divert(listener),
   inHand,
+  whenAsked: say => {
+    answer = say
+  },
 }).then(async exit => {
   process.off('beforeExit', giveUp)
   // A writer that stays would keep the process alive.

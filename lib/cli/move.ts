@@ -1,170 +1,185 @@
 // SPDX-License-Identifier: Apache-2.0
-import {
-  findDevice,
-  isMockName,
-  migrate,
-  MigrationError,
-  type Arc,
-  type MigrationReport,
-  type PairReport,
-  type SideReport,
-} from '../index.ts'
-import { refuseBlankMock, refuseBlankSource } from './blank_source.ts'
+import { dryRun, migrate, MigrationError, preflightRules } from '../index.ts'
+import type { MigrateOptions, MigrationReport, PlanOptions } from '../index.ts'
+import { untilAborted } from '../abort.ts'
 import type { Context } from './context.ts'
 import { exitCodes } from './exit.ts'
-import { CommandFailure, causeOutput, type Aftermath } from './failure.ts'
-import { Hand, lentFd, type OpeningOptions } from './hand.ts'
-import { chooseKeeping, type Keeping, type KeepingOptions } from './keeping.ts'
-import { checkMock, refuseHandingOn } from './mock.ts'
-import { arcText, bytesText, msText } from './quantity.ts'
+import { CommandFailure, type Aftermath } from './failure.ts'
+import { Hands, pairsOf, refusePairs, type Pair, type TakingOptions } from './hands.ts'
+import {
+  chooseKeeping,
+  refuseHandingOnSeveral,
+  saysKeeping,
+  type Keeping,
+  type KeepingOptions,
+} from './keeping.ts'
+import { refuseHandingOn } from './mock.ts'
+import type { MigrationOptions } from './move_options.ts'
+import { reportOutput } from './move_output.ts'
+import { participantWords, reportWords, warnings } from './move_words.ts'
+import { participantFrom, type Seat } from './participant.ts'
+import type { ParticipantOptions } from './participant_options.ts'
+import { plan } from './plan.ts'
 import { UsageError } from './refusals.ts'
-import type { MoveOutput, SideOutput } from './schemas/move.ts'
-import { pairs } from './table.ts'
+import { openReport } from './report_file.ts'
+import type { MoveOutput, ReportOutput } from './schemas/move.ts'
+import { Watch } from './watch.ts'
 
-interface MoveOptions extends OpeningOptions, KeepingOptions {
-  readonly blankSource?: boolean
-}
+type MoveOptions = MigrationOptions & ParticipantOptions & TakingOptions & KeepingOptions
 
-/** `vfio-migrate move SOURCE DESTINATION` */
+/** `vfio-migrate move SOURCE DESTINATION [SOURCE DESTINATION…]` */
 export async function move(
-  [from = '', to = '']: readonly string[],
+  names: readonly string[],
   options: MoveOptions,
   context: Context,
 ): Promise<number> {
+  const pairs = pairsOf(names)
+  checkOptions(options)
+  const isKept = !options.dryRun || saysKeeping(options)
+  const keeping = isKept ? await keepingOf(pairs, options, context) : undefined
+  await refusePairs(pairs, options)
+  if (options.dryRun || !keeping) return await plan(pairs, options, planOptions(options), context)
+  if (options.report !== undefined) context.recordTo(await openReport(options.report))
+  using seat = await participantFrom(options, context)
+  return await moveAndKeep(pairs, keeping, { options, seat, context })
+}
+
+async function keepingOf(
+  pairs: readonly Pair[],
+  options: KeepingOptions,
+  context: Context,
+): Promise<Keeping> {
   const keeping = await chooseKeeping(options, context)
-  refuseHandingOn(to, keeping)
-  await refuseBlankSource(from, options)
-  await refuseOneDevice(from, to)
-  const source = await Hand.take(from, options, context)
-  let destination: Hand | undefined
+  refuseHandingOnSeveral(pairs.length, keeping)
+  for (const { to } of pairs) refuseHandingOn(to, keeping)
+  return keeping
+}
+
+interface Course {
+  readonly options: MoveOptions
+  readonly seat: Seat
+  readonly context: Context
+}
+
+async function moveAndKeep(pairs: readonly Pair[], keeping: Keeping, course: Course): Promise<number> {
+  const { options, context } = course
+  const hands = await Hands.open(pairs, options, context)
   try {
-    refuseBlankMock(from, source, options)
-    destination = await Hand.take(to, options, context)
-    const report = await moveState(source, destination, context)
-    tell(report, source, destination, keeping, context)
-    const given = await source.aftermath()
-    const why = pairOf(report).source.error
-    if (why) sayStuck(why, given, context)
-    // Its state is the destination's now.
-    await source.close()
-    context.say(keeping.words(destination))
-    const exit = await keep(destination, given, keeping)
-    return exit === exitCodes.done && why ? exitCodes.left : exit
+    const report = await moveState(hands, course)
+    await tell(report, hands, keeping, context)
+    const given = await Promise.all(hands.sources.map(hand => hand.aftermath()))
+    const isLeft = sayLeft(report, given, context)
+    // Their state is the destinations' now.
+    for (const hand of hands.sources) await hand.close()
+    for (const hand of hands.destinations) context.say(keeping.words(hand))
+    context.whenAsked(() => 'all is moved, and the destination is held here')
+    const exit = await keep(hands, given, keeping)
+    return exit === exitCodes.done && isLeft ? exitCodes.left : exit
   } finally {
-    await destination?.close()
-    await source.close()
+    await hands.close()
   }
 }
 
-/** Looks for the destination, too, before the source is opened. Each mock that is named is another one. */
-async function refuseOneDevice(from: string, to: string): Promise<void> {
-  const [source, destination] = await Promise.all([from, to].map(nameOf))
-  if (source === destination && !from.startsWith('mock:'))
-    throw new UsageError(`'${to}' is the source: name another device as the destination`)
+/** What commander cannot see of one option by itself. */
+function checkOptions({ override = [], onDeadline, deadline, ...options }: MoveOptions): void {
+  const rules = preflightRules.filter(({ overridable }) => overridable).map(({ id }) => id)
+  const unknown = override.find(id => !rules.includes(id))
+  if (unknown !== undefined)
+    throw new UsageError(`--override ${unknown}: there is no such rule that can be overridden: ${rules.join(', ')}`)
+  if (onDeadline !== undefined && deadline === undefined)
+    throw new UsageError('--on-deadline says what happens at the deadline: say --deadline, too')
+  const { participant, quiesce, running, resumed, pci, momentLimit } = options
+  const isNamed = [participant, quiesce, running, resumed, pci].some(one => one !== undefined)
+  if (momentLimit !== undefined && !isNamed)
+    throw new UsageError('--moment-limit is for a participant: say --participant, --pci or a command, too')
+} // prettier-ignore
+
+function planOptions({ override, p2pDma, perPfLimit, precopy }: MoveOptions): PlanOptions {
+  return { overrides: override, noP2pDma: !p2pDma, perPfLimit, precopy }
 }
 
-async function nameOf(name: string): Promise<string> {
-  if (isMockName(name)) {
-    await checkMock(name)
-    return name
-  }
-  return lentFd(name) === undefined ? (await findDevice(name)).name : name
-}
+/** The names of the command line are those of the library, as far as they are not shorter. */
+function migrateOptions(options: MoveOptions, { participant, limits }: Seat): Omit<MigrateOptions, 'from' | 'to'> {
+  const { override, p2pDma, perPfLimit, precopy, bandwidth, onStuck } = options
+  const { downtimeLimit, deadline, onDeadline, maxRounds, onStall } = options
+  const given = {
+    overrides: override, perPfLimit, bandwidth, onStuck, onDeadline, onStall, maxRounds, participant,
+    downtimeLimitMs: downtimeLimit,
+    deadlineMs: deadline,
+  } // prettier-ignore
+  const said = Object.entries(given).filter(([, value]) => value !== undefined)
+  return { ...Object.fromEntries(said), precopy, noP2pDma: !p2pDma, participantLimits: limits }
+} // prettier-ignore
 
-async function moveState(source: Hand, destination: Hand, { signal }: Context): Promise<MigrationReport> {
+async function moveState(hands: Hands, { options, seat, context }: Course): Promise<MigrationReport> {
   try {
-    await Promise.all([source.device.state(), destination.device.state()])
-    const report = await migrate({ from: source.device, to: destination.device, signal })
-    source.arcs.push(...pairOf(report).source.arcs)
-    destination.arcs.push(...pairOf(report).destination.arcs)
+    const { signal } = context
+    const beforehand = await untilAborted(dryRun(hands.from, hands.to, planOptions(options)), signal)
+    for (const line of warnings(beforehand.findings)) context.say(context.style('yellow', line))
+    using watch = await Watch.begin(hands, beforehand, context)
+    const report = await migrate({
+      ...migrateOptions(options, seat),
+      from: hands.from,
+      to: hands.to,
+      signal,
+      onProgress: progress => watch.take(progress),
+    })
+    hands.record(report)
     return report
   } catch (error) {
-    throw await afterFailure(error, source, destination)
+    throw await afterFailure(error, hands)
   }
 }
 
-/** The library has let the source run again where it may; a destination that was opened here is made blank. */
-async function afterFailure(error: unknown, source: Hand, destination: Hand): Promise<CommandFailure> {
-  if (error instanceof MigrationError) {
-    source.arcs.push(...pairOf(error.report).source.arcs)
-    destination.arcs.push(...pairOf(error.report).destination.arcs)
-  }
-  await destination.makeBlank().catch(() => undefined)
-  const first = await source.aftermath()
-  const second = await destination.aftermath()
-  return new CommandFailure(error, first.restored && !second.restored ? [second, first] : [first, second])
+/** The library has put everything back that can be; what became of it is asked of the devices. */
+async function afterFailure(error: unknown, hands: Hands): Promise<CommandFailure> {
+  if (!(error instanceof MigrationError)) return new CommandFailure(error, await hands.aftermaths())
+  const { report } = error
+  hands.record(report)
+  return new CommandFailure(error, await hands.aftermaths(), {
+    report: reportOutput(report, hands),
+    advice: [...whoseWords(report), ...participantWords(report)],
+    left: isUnresumed(report),
+  })
 }
 
-/** The destination runs: the migration has happened, and the source needs somebody's attention. */
-function sayStuck(why: Error, { advice }: Aftermath, context: Context): void {
-  context.say(`The destination runs, but the source could not be stopped: ${why.message}`)
-  for (const line of advice) context.say(line)
+function whoseWords({ outcome }: MigrationReport): string[] {
+  if (outcome === 'source') return []
+  const who = outcome === 'destination' ? 'The destination has taken the state over' : 'Nobody can say who has the state'
+  return [`${who}: the source may run again only when the destination holds it no more.`]
+} // prettier-ignore
+
+/** Whoever has the CPU side still waits. */
+function isUnresumed({ participant }: MigrationReport): boolean {
+  return participant.some(({ moment, error }) => (moment === 'resumed' || moment === 'running') && error !== undefined)
+} // prettier-ignore
+
+async function tell(report: MigrationReport, hands: Hands, keeping: Keeping, context: Context): Promise<void> {
+  const output: ReportOutput = reportOutput(report, hands)
+  const result: MoveOutput = { schema: 1, command: 'move', ...output, keeping: keeping.kind }
+  context.outcome(result, reportWords(report))
+  await context.record(result)
+} // prettier-ignore
+
+/** The destination runs: the migration has happened, and what is told here needs somebody's attention. */
+function sayLeft(report: MigrationReport, given: readonly Aftermath[], context: Context): boolean {
+  report.devices.forEach(({ source: { device, error } }, index) => {
+    if (error === undefined) return
+    context.say(`The destination runs, but the source '${device}' could not be stopped: ${error.message}`)
+    for (const line of given[index]?.advice ?? []) context.say(line)
+  })
+  for (const line of participantWords(report)) context.say(line)
+  return isUnresumed(report) || report.devices.some(({ source }) => source.error !== undefined)
 }
 
-/** A destination that cannot be kept as was said is made blank, where it was opened here; the source has stopped. */
-async function keep(destination: Hand, source: Aftermath, keeping: Keeping): Promise<number> {
+/** Destinations that cannot be kept as was said are made blank, where they were opened here; the sources have stopped. */
+async function keep(hands: Hands, sources: readonly Aftermath[], keeping: Keeping): Promise<number> {
+  const { destinations } = hands
   try {
-    return await keeping.keep(destination)
+    return await keeping.keep(destinations)
   } catch (error) {
-    await destination.makeBlank().catch(() => undefined)
-    throw new CommandFailure(error, [await destination.aftermath(), source])
+    for (const hand of destinations) await hand.makeBlank().catch(() => undefined)
+    const taken = await Promise.all(destinations.map(hand => hand.aftermath()))
+    throw new CommandFailure(error, [...taken, ...sources])
   }
-}
-
-function tell(
-  report: MigrationReport,
-  source: Hand,
-  destination: Hand,
-  keeping: Keeping,
-  context: Context,
-): void {
-  const { bytes, precopyBytes, rounds, downtimeMs, totalMs } = report
-  const pair = pairOf(report)
-  const result: MoveOutput = {
-    schema: 1,
-    command: 'move',
-    source: sideOutput(source, pair.source),
-    destination: sideOutput(destination, pair.destination),
-    mock: report.mock || undefined,
-    bytes,
-    precopyBytes,
-    rounds: rounds.length,
-    downtimeMs,
-    totalMs,
-    keeping: keeping.kind,
-  }
-  context.outcome(result, words(report))
-}
-
-function pairOf({ devices }: MigrationReport): PairReport {
-  const [pair] = devices
-  if (pair === undefined) throw new Error('a migration has a device')
-  return pair
-}
-
-function sideOutput(hand: Hand, { arcs, state, error }: SideReport): SideOutput {
-  return { device: hand.output(), arcs: [...arcs], state, error: error && causeOutput(error) }
-}
-
-function words(report: MigrationReport): string {
-  const { bytes, precopyBytes, rounds, downtimeMs, totalMs } = report
-  const { source, destination } = pairOf(report)
-  return pairs([
-    ['source', `${nameText(source)}, in ${source.state}\n${arcsText(source.arcs)}`],
-    ['destination', `${nameText(destination)}, in ${destination.state}\n${arcsText(destination.arcs)}`],
-    [
-      'moved',
-      `${bytesText(bytes)}, ${bytesText(precopyBytes)} of them while the source ran (${rounds.length} ${rounds.length === 1 ? 'round' : 'rounds'})`,
-    ],
-    ['downtime', msText(downtimeMs)],
-    ['total', msText(totalMs)],
-  ])
-}
-
-function nameText({ device, driver, mock }: SideReport): string {
-  return mock ? `${device}, a mock of ${driver}` : device
-}
-
-function arcsText(arcs: readonly Arc[]): string {
-  return arcs.map(arcText).join('\n')
 }

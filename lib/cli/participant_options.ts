@@ -16,9 +16,15 @@ export interface ParticipantOptions {
 const scheme = 'unix:'
 
 export const participantOptions: readonly Option[] = [
-  new Option('--quiesce <command>', 'run this before the source stops: from then on nobody may touch it'),
-  new Option('--running <command>', 'run this when the destination runs'),
-  new Option('--resumed <command>', 'run this when the source runs again, after --quiesce and a failure'),
+  new Option(
+    '--quiesce <command>',
+    'run this before the source stops: from then on nobody may touch it',
+  ).argParser(commandOf),
+  new Option('--running <command>', 'run this when the destination runs').argParser(commandOf),
+  new Option(
+    '--resumed <command>',
+    'run this when the source runs again, after --quiesce and a failure',
+  ).argParser(commandOf),
   new Option(
     '--participant <unix:path>',
     'speak with a process that has the CPU side, at each moment',
@@ -37,6 +43,11 @@ other than 0 fails the migration: before the destination runs, that puts everyth
 function pathOf(text: string): string {
   if (text.startsWith(scheme) && text.length > scheme.length) return text.slice(scheme.length)
   throw new InvalidArgumentError('It is the path of a socket, as in unix:/run/vmm.sock.')
+}
+
+function commandOf(text: string): string {
+  if (text.trim() !== '') return text
+  throw new InvalidArgumentError('It is a command line for /bin/sh, such as ./pause.sh.')
 }
 
 const longestSeconds = 86_400

@@ -2,6 +2,8 @@
 import { Argument, Command, InvalidArgumentError, Option } from 'commander'
 import type { Context } from './context.ts'
 import { longestTimeout } from './interruption.ts'
+import { migrationDetails, migrationOptions } from './move_options.ts'
+import { participantDetails, participantOptions } from './participant_options.ts'
 
 /** Answers what to exit with, or nothing where it is done. */
 type Action = (args: readonly string[], options: never, context: Context) => Answer | Promise<Answer>
@@ -116,10 +118,11 @@ Example: vfio-migrate drive 0000:08:00.2 PRE_COPY,STOP_COPY,RUNNING`,
     load: async () => (await import('./load.ts')).load,
   },
   move: {
-    summary: 'move the state of one device into another on this host, and run that',
-    details: keepingDetails,
-    args: [['<source>', device[1]], ['<destination>', 'likewise']],
-    options: [blankSource, timeout, ...opening, ...keeping],
+    summary: 'move the state of devices into others on this host, and run those',
+    usage: '[options] <source> <destination> [<source> <destination>…] --stay|--release|--exec <program>',
+    details: `${migrationDetails}\n${participantDetails}\n${keepingDetails}`,
+    args: [['<source>', device[1]], ['<destination>', 'likewise'], ['[more...]', 'further pairs, moved with the first as one']],
+    options: [...migrationOptions, ...participantOptions, blankSource, timeout, ...opening, ...keeping],
     load: async () => (await import('./move.ts')).move,
   },
   fsm: {
@@ -143,9 +146,10 @@ Exit codes:
   0    done
   1    failed; every device is as it was. A PCI function that was opened here by name may have been reset:
        opening it had made it blank
-  2    wrong usage
+  2    wrong usage, or what was wanted of the devices was refused before anything was touched
   3    a device that is missing or cannot migrate, or something of this machine that is missing
-  4    a device has lost the state that it held, holds another, or is left in another state: act now
+  4    a device has lost the state that it held, holds another, or is left in another state, or whoever drives it was
+       not told to go on: act now
   124  timeout; 129 SIGHUP, 130 SIGINT, 143 SIGTERM: every device is as it was`
 
 /** What the command can be told to do. */

@@ -22,7 +22,7 @@ export async function reset(
   if (isMockName(name)) await checkMock(name)
   else if (lentFd(name) === undefined) await findDevice(name)
   await confirm(name, options, context)
-  const hand = await Hand.take(name, options, context)
+  const hand = await Hand.open(name, options, context)
   try {
     const work = async (): Promise<StateName | undefined> => {
       await hand.reset()

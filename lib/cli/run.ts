@@ -17,7 +17,9 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     return await execute(own, context)
   } catch (error) {
     const { reportFailure } = await import('./failure.ts')
-    return reportFailure(error, context)
+    return await reportFailure(error, context)
+  } finally {
+    await context.close()
   }
 }
 

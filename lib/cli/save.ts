@@ -28,7 +28,7 @@ export async function save(
   await refuseBlankSource(name, options)
   const sink = await openSink(output, context)
   try {
-    const hand = await Hand.take(name, options, context)
+    const hand = await Hand.open(name, options, context)
     try {
       refuseBlankMock(name, hand, options)
       const saved = await saveInto(sink, hand, options, context)

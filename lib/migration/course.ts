@@ -22,10 +22,13 @@ const quietStates: Readonly<Partial<Record<StateName, StateName>>> = {
 /** The devices of one side on paper: where they are led, and by which arcs. */
 export class Course {
   readonly #side: SideName
+  readonly #isSet: boolean
   readonly #members: readonly { readonly facts: SideFacts; at: StateName }[]
 
-  constructor(side: SideName, devices: readonly SideFacts[]) {
+  /** The devices of a set wait for each other. */
+  constructor(side: SideName, devices: readonly SideFacts[], { isSet }: { isSet: boolean }) {
     this.#side = side
+    this.#isSet = isSet
     this.#members = devices.map(facts => ({ facts, at: facts.state ?? 'ERROR' }))
   }
 
@@ -45,7 +48,7 @@ export class Course {
       // A device that has stopped is not run on its way to STOP_COPY.
       at === 'STOP' && target !== 'RUNNING' ? at : (reachable(quietStates[at], facts) ?? at),
     )
-    const waits = this.#members.length > 1 && quiet.length > 0
+    const waits = this.#isSet && quiet.length > 0
     return [
       ...quiet,
       ...(waits ? [{ kind: 'barrier', side: this.#side } as const] : []),

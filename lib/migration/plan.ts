@@ -74,11 +74,16 @@ export interface MigrationPlan {
   }
 }
 
+export interface PlanOptions extends PreflightOptions {
+  /** False stops the source at once, as in `migrate()`. */
+  readonly precopy?: boolean | undefined
+}
+
 /** Asks the devices, and plans what `migrate()` would do with them. Touches nothing. */
 export async function dryRun(
   from: readonly Device[],
   to: readonly Device[],
-  options: PreflightOptions & HardwareOptions = {},
+  options: PlanOptions & HardwareOptions = {},
 ): Promise<MigrationPlan> {
   if (from.length !== to.length || from.length === 0)
     throw new TypeError(`each source takes one destination: ${from.length} and ${to.length} were given`)
@@ -94,15 +99,15 @@ export async function dryRun(
 export function planMigration(
   pairs: readonly PairFacts[],
   machines: Machines,
-  options: PreflightOptions = {},
+  options: PlanOptions = {},
 ): MigrationPlan {
   const findings = preflight(pairs, machines, options)
   const possible = refuse(findings) === undefined
   return {
     possible,
     findings,
-    pairs: pairs.map(plannedPair),
-    phases: possible ? phasesOf(pairs) : [],
+    pairs: pairs.map(pair => plannedPair(pair, options)),
+    phases: possible ? phasesOf(pairs, options) : [],
     predicted: {
       stateBytes: sum(pairs.map(({ from }) => from.stateBytes)),
       kernelMemoryBytes: {
@@ -113,8 +118,9 @@ export function planMigration(
   }
 }
 
-function plannedPair({ from, to }: PairFacts): PlannedPair {
-  const precopy = from.state === 'STOP' ? 'none' : precopyClass(from.driver, from.capabilities.preCopy)
+function plannedPair({ from, to }: PairFacts, options: PlanOptions): PlannedPair {
+  const isStopped = from.state === 'STOP' || options.precopy === false
+  const precopy = isStopped ? 'none' : precopyClass(from.driver, from.capabilities.preCopy)
   return { source: plannedDevice(from), destination: plannedDevice(to), stateBytes: from.stateBytes, precopy }
 }
 
@@ -127,10 +133,14 @@ function sum(sizes: readonly (number | undefined)[]): number | undefined {
 }
 
 /** The one description of the order in which things are done. Making the phases moves the two courses along. */
-function phasesOf(pairs: readonly PairFacts[]): PlannedPhase[] {
+function phasesOf(
+  pairs: readonly PairFacts[],
+  { precopy = true, noP2pDma = false }: PlanOptions,
+): PlannedPhase[] {
   const [givers, takers] = [pairs.map(({ from }) => from), pairs.map(({ to }) => to)]
-  const source = new Course('source', givers)
-  const destination = new Course('destination', takers)
+  const isSet = pairs.length > 1 && !noP2pDma
+  const source = new Course('source', givers, { isSet })
+  const destination = new Course('destination', takers, { isSet })
   const steps: Readonly<Record<Phase, () => PlannedStep[]>> = {
     preflight: () => [],
     prepare: () => [
@@ -138,7 +148,8 @@ function phasesOf(pairs: readonly PairFacts[]): PlannedPhase[] {
       { kind: 'proof', of: 'apart' },
       ...destination.lead('RESUMING'),
     ],
-    precopy: () => [...source.leadToSaving(), ...streams(source.savingWhileRunning(), 'idle')],
+    precopy: () =>
+      precopy ? [...source.leadToSaving(), ...streams(source.savingWhileRunning(), 'idle')] : [],
     quiesce: () => [moment('source', 'quiesce')],
     'stop-copy': () => [
       ...source.leadTogether('STOP_COPY'),

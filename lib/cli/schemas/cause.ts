@@ -13,9 +13,7 @@ export interface CauseOutput {
   request?: string | undefined
 }
 
-export const errno: Schema<number | undefined> = v.optional(
-  v.pipe(v.number(), v.integer(), v.maxValue(-1)),
-)
+export const errno: Schema<number | undefined> = v.optional(v.pipe(v.number(), v.integer(), v.maxValue(-1)))
 
 export const cause: Schema<CauseOutput> = v.strictObject({
   code: v.string(),

@@ -1,6 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import * as v from 'valibot'
-import type { Edge, MigrationPlan, PlannedPair, PlannedPhase, PlannedStep, SideName, StateName } from '../../index.ts'
+import type {
+  Edge,
+  MigrationPlan,
+  PlannedPair,
+  PlannedPhase,
+  PlannedStep,
+  SideName,
+  StateName,
+} from '../../index.ts'
 import { finding } from './finding.ts'
 import { moment, phase } from './move.ts'
 import { bytes, count, stateName, type Schema } from './parts.ts'

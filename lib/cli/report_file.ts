@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Envelope, Recorder } from './context.ts'
+import { UsageError } from './refusals.ts'
+import { refuseOtherThanFile, WholeFile } from './whole_file.ts'
+
+/**
+ * The file of --report, opened before any device is.
+ * @throws UsageError for one that cannot be written.
+ */
+export async function openReport(named: string): Promise<Recorder> {
+  if (named === '-') throw new UsageError('--report names a file: for stdout say --json')
+  await refuseOtherThanFile(named, () => '--report writes one')
+  const file = await WholeFile.create(named, 0o666).catch((error: unknown) => {
+    const { message } = error as Error
+    throw new UsageError(`--report: ${message}. Name a file in a directory that you may write in`, {
+      cause: error,
+    })
+  })
+  return new ReportFile(file)
+}
+
+class ReportFile implements Recorder {
+  readonly #file: WholeFile
+
+  constructor(file: WholeFile) {
+    this.#file = file
+  }
+
+  async record(result: Envelope): Promise<void> {
+    await this.#file.write(Buffer.from(`${JSON.stringify(result, undefined, 2)}\n`))
+    await this.#file.commit()
+  }
+
+  async close(): Promise<void> {
+    await this.#file.discard()
+  }
+}
