@@ -13,7 +13,8 @@ const dottedSeeds = 2
 export function figures(runs) {
   const gainful = populations.gainful(runs).map(besideNone)
   const beside = populations.both(runs).map(run => run.ours.downtimeMs / run.threshold.downtimeMs)
-  const dots = populations.measured(runs).filter(({ seed }) => seed < dottedSeeds)
+  const first = Math.min(...runs.map(({ seed }) => seed))
+  const dots = populations.ended(runs).filter(({ seed }) => seed < first + dottedSeeds)
   return {
     'stop-rule-downtime.svg': distribution([
       { name: `beside no pre-copy (${gainful.length} runs)`, values: gainful },

@@ -60,7 +60,13 @@ export class Migration {
   constructor(options: CheckedOptions) {
     const { clock, from, to, participant, participantLimits: limits, signal } = options
     this.#options = options
-    this.#participation = new Participation(participant, { clock, limits, signal })
+    this.#participation = new Participation(participant, {
+      clock,
+      limits,
+      signal,
+      onMoment: ({ moment, ms, ...failure }) =>
+        this.#tell({ kind: 'moment', moment, ms, ...('error' in failure && { error: failure.error }) }),
+    })
     this.#dirtyLog = options.dmaLogging && new DirtyLog(options.dmaLogging)
     this.#stop = new Stop(signal)
     this.#timeline = new Timeline(

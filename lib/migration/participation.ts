@@ -42,6 +42,8 @@ export interface ParticipationOptions {
   readonly limits?: MomentLimits | undefined
   /** Ends a wait for the participant while that can be undone: in `quiesce`, `stopped` and `restored`. */
   readonly signal?: AbortSignal | undefined
+  /** Told of each moment when it is over, however it ended. */
+  readonly onMoment?: ((report: MomentReport) => void) | undefined
 }
 
 type Work = (context: MomentContext) => unknown
@@ -61,17 +63,20 @@ export class Participation {
   readonly #clock: Clock
   readonly #limits: MomentLimits
   readonly #signal: AbortSignal | undefined
+  readonly #onMoment: (report: MomentReport) => void
   readonly #reports: MomentReport[] = []
   #quiesced = false
 
   /** @throws TypeError or RangeError for what is no participant, and for limits that are none. */
-  constructor(participant: Participant | undefined, { clock, limits = {}, signal }: ParticipationOptions) {
+  constructor(participant: Participant | undefined, options: ParticipationOptions) {
+    const { clock, limits = {}, signal, onMoment = () => undefined } = options
     if (participant !== undefined) checkParticipant(participant)
     checkLimits(limits)
     this.#participant = participant ?? {}
     this.#clock = clock
     this.#limits = limits
     this.#signal = signal
+    this.#onMoment = onMoment
   }
 
   get reports(): readonly MomentReport[] {
@@ -119,7 +124,9 @@ export class Participation {
     if (this.#participant[moment] === undefined) return
     const startedMs = this.#clock.now()
     const report = (failure?: { readonly error: unknown }): void => {
-      this.#reports.push({ moment, startedMs, ms: this.#clock.now() - startedMs, ...failure })
+      const told = { moment, startedMs, ms: this.#clock.now() - startedMs, ...failure }
+      this.#reports.push(told)
+      this.#onMoment(told)
     }
     try {
       await this.#limit(moment, devices, work)

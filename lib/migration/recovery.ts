@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Recovery } from '../errors.ts'
 import type { StateName } from '../kernel/state.ts'
 import type { Side } from './side.ts'
 
@@ -62,10 +61,11 @@ export async function takeBack(
 /** A lent device is not reset unless told: what it holds may be dear to its lender. */
 async function unstick(side: Side, onStuck: OnStuck | undefined): Promise<void> {
   const chosen = onStuck ?? (side.device.origin === 'lent' ? 'leave' : 'reset')
-  if (chosen === 'reset') await side.reset().catch((error: unknown) => side.fail(error))
-}
-
-/** What a device needs by its state alone; one in STOP may still hold what was loaded into it. */
-export function recoveryOf({ state }: { state: StateName | undefined }): Recovery {
-  return state === undefined || state === 'ERROR' || state === 'RESUMING' ? 'reset' : 'none'
+  try {
+    if (chosen === 'reset') await side.reset()
+    else side.leaveStuck()
+  } catch (error) {
+    side.fail(error)
+    side.leaveStuck()
+  }
 }

@@ -3,7 +3,6 @@ import type { Device } from '../device/device.ts'
 import { setStatesTogether } from '../device/together.ts'
 import { isVfioError, type Arc } from '../errors.ts'
 import type { StateName } from '../kernel/state.ts'
-import { recoveryOf } from './recovery.ts'
 import type { SideReport } from './report.ts'
 
 /** One device of a migration, with the record of what was done to it. */
@@ -19,6 +18,7 @@ export class Side {
   /** An arc failed, and nobody may be sure of what it left. */
   #isPoisoned = false
   #wasReset = false
+  #isStuck = false
   #error: Error | undefined
 
   constructor(device: Device, onArcs: (arcs: readonly Arc[]) => void) {
@@ -100,6 +100,11 @@ export class Side {
     if (arcs.length > 0) this.#onArcs(arcs)
   }
 
+  /** Nothing but a reset helps, and it is not ours to make. */
+  leaveStuck(): void {
+    this.#isStuck = true
+  }
+
   /** Why it is not where it should be. */
   fail(error: unknown): void {
     this.#error ??= error instanceof Error ? error : new Error(String(error))
@@ -108,7 +113,7 @@ export class Side {
   async report(): Promise<SideReport> {
     const { name: device, driver, mock } = this.device
     const state = await this.device.state().catch(() => undefined)
-    const recovery = recoveryOf({ state })
+    const recovery = this.#isStuck || needsReset(state) ? 'reset' : 'none'
     const error = this.#error && { error: this.#error }
     return {
       device,
@@ -135,6 +140,10 @@ export class Side {
     this.#expected = state
     this.#isPoisoned = state === undefined
   }
+}
+
+function needsReset(state: StateName | undefined): boolean {
+  return state === undefined || state === 'ERROR' || state === 'RESUMING'
 }
 
 /** The states in which no device begins DMA, and each still takes that of the others. */

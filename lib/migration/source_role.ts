@@ -113,13 +113,14 @@ export class SourceRole {
     const { dirtyLog, members, precopy, stop } = this.#o
     stop.throwIfStopped()
     await dirtyLog?.start(this.#devices)
-    await Promise.all(members.filter(({ hasPrecopy }) => hasPrecopy).map(({ side }) => this.#begin(side)))
+    // All of them, also where one fails: none is led back while it is being led on.
+    const begun = await Promise.allSettled(members.map(async member => await this.#begin(member)))
+    for (const begin of begun) if (begin.status === 'rejected') throw begin.reason
     await precopy(prepared)
   }
 
-  async #begin(side: Side): Promise<void> {
-    this.#o.stop.throwIfStopped()
-    await side.go(savingBegins(side.before as StateName, side.device))
+  async #begin({ hasPrecopy, side }: SourceMember): Promise<void> {
+    if (hasPrecopy) await side.go(savingBegins(side.before as StateName, side.device))
   }
 
   async #switchOver(): Promise<void> {

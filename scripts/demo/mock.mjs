@@ -44,10 +44,11 @@ The source has ${mebibytes(common.size)} of state, and a workload that writes ${
   const onProgress = progress => timeline.onProgress(progress)
   const report = await migrate({ from: source, to: destination, onProgress }).finally(() => timeline.stop())
   tellDigests(from, to)
+  const [pair] = report.devices
   const equal = from.digest() === to.digest()
   console.log(`${equal ? 'The same state' : 'NOT the same state'} at both ends.
 ${mebibytes(report.bytes)} moved, ${mebibytes(report.precopyBytes)} of them while the source ran. Downtime ${report.downtimeMs.toFixed(0)} ms, of ${report.totalMs.toFixed(0)} ms in all.
-The source is in ${report.source.state}, the destination in ${report.destination.state}.
+The source is in ${pair.source.state}, the destination in ${pair.destination.state}.
 
 npm run demo -- --mlx5 does it with the kernel's own mlx5 driver, --kernel with its sample driver, in a virtual machine.`)
   await source.close()

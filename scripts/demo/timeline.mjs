@@ -57,7 +57,7 @@ export class Timeline {
 
   /** @param {import('../../dist/index.js').MigrationProgress} progress */
   onProgress(progress) {
-    if (!('side' in progress)) return
+    if (progress.kind !== 'arcs') return
     this.#look()
     for (const { from, to, ms } of progress.arcs) this.#line(progress.side, `${from} -> ${to}`, msText(ms))
   }

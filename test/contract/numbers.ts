@@ -23,6 +23,21 @@ export const states = Object.keys(stateNumbers) as State[]
 /** What a device reports in VFIO_DEVICE_FEATURE_MIGRATION. */
 export const flag = { STOP_COPY: 1, P2P: 2, PRE_COPY: 4 } as const
 
+/** The states that a device goes to when it is told to, and the flags without which it has none of the name. */
+export const stateFlags: readonly (readonly [State, flags: number])[] = [
+  ['RUNNING', 0],
+  ['STOP', 0],
+  ['STOP_COPY', 0],
+  ['RESUMING', 0],
+  ['RUNNING_P2P', flag.P2P],
+  ['PRE_COPY', flag.PRE_COPY],
+  ['PRE_COPY_P2P', flag.P2P | flag.PRE_COPY],
+]
+
+/** Those that a device with these flags has. */
+export const statesWith = (flags: number): State[] =>
+  stateFlags.filter(([, needed]) => (flags & needed) === needed).map(([state]) => state)
+
 export const feature = {
   MIGRATION: 1,
   MIG_DEVICE_STATE: 2,

@@ -88,6 +88,8 @@ export interface Controls {
   failErrno(command: Command, errno: Errno, nth?: number): Promise<void>
   /** The next execution of the command. */
   hold(command: Command): Promise<Held>
+  /** Settles when a question for precopy info waits in the driver for a SAVE that is held, with the state mutex taken. */
+  questionWaits(): Promise<void>
   /** The device writes so many pages that no image since the last one has seen. */
   dirty(pages: number): Promise<void>
   /** The device starts over: the next increment is a whole new initial image. */

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { finished } from 'node:stream/promises'
 import { isVfioError } from '#lib/errors.js'
 import { migrate, MigrationError, type Device } from '#lib/index.js'
+import { pairOf } from '../unit/migration/pair.ts'
 import { createMtty } from './mtty.ts'
 import { headerOf, streamOf } from './mtty_stream.ts'
 import { openMtty } from './opened.ts'
@@ -99,15 +100,45 @@ describe('a state that is no whole state', () => {
 })
 
 describe('a migration between devices of different types', () => {
-  it('fails with the source running again and the destination in RESUMING', async () => {
+  it('is refused before anything is touched', async () => {
     await using one = await openMtty('mtty-1')
     await using two = await openMtty('mtty-2')
-    await assert.rejects(migrate({ from: one.device, to: two.device }), error => {
+    await assert.rejects(migrate({ from: one.device, to: two.device }), {
+      code: 'ERR_VFIO_REFUSED',
+      message: /mdev-type-differs/,
+    })
+    assert.deepEqual([await one.device.state(), await two.device.state()], ['RUNNING', 'RUNNING'])
+  })
+
+  const overrides = ['mdev-type-differs']
+
+  it('fails where it is not refused, with the source running again and the destination reset', async () => {
+    await using one = await openMtty('mtty-1')
+    await using two = await openMtty('mtty-2')
+    await assert.rejects(migrate({ from: one.device, to: two.device, overrides }), error => {
+      assert.ok(error instanceof MigrationError)
+      assert.deepEqual([error.code, error.recovery], ['ERR_VFIO_MIGRATION', 'none'])
+      assert.ok(isVfioError(error.cause))
+      assert.equal(error.cause.code, 'EFAULT')
+      const { source, destination } = pairOf(error.report)
+      assert.deepEqual([source.state, source.wasReset], ['RUNNING', false])
+      assert.deepEqual([destination.state, destination.wasReset], ['RUNNING', true])
+      return true
+    })
+    assert.deepEqual([await one.device.state(), await two.device.state()], ['RUNNING', 'RUNNING'])
+  })
+
+  it('leaves the destination in RESUMING where it is not to be reset', async () => {
+    await using one = await openMtty('mtty-1')
+    await using two = await openMtty('mtty-2')
+    const migration = migrate({ from: one.device, to: two.device, overrides, onStuck: 'leave' })
+    await assert.rejects(migration, error => {
       assert.ok(error instanceof MigrationError)
       assert.deepEqual([error.code, error.recovery], ['ERR_VFIO_MIGRATION', 'reset'])
       assert.ok(isVfioError(error.cause))
       assert.equal(error.cause.code, 'EFAULT')
-      assert.deepEqual([error.source.state, error.destination.state], ['RUNNING', 'RESUMING'])
+      const { source, destination } = pairOf(error.report)
+      assert.deepEqual([source.state, destination.state], ['RUNNING', 'RESUMING'])
       return true
     })
     assert.deepEqual([await one.device.state(), await two.device.state()], ['RUNNING', 'RESUMING'])

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { release } from 'node:os'
 import { migrate, openDevice, type Device } from 'vfio-migrate'
+import { pairOf } from '../unit/migration/pair.js'
 import { printArcs } from './demo_lines.js'
 import { createMtty } from './mtty.js'
 
@@ -63,7 +64,6 @@ console.log(
 console.log(
   'On an emulated CPU nearly all of that is Node warming up: the arcs are the kernel and the device.',
 )
-console.log(
-  `The source is in ${report.source.state ?? '?'}, the destination in ${report.destination.state ?? '?'}.`,
-)
+const { source: left, destination: taken } = pairOf(report)
+console.log(`The source is in ${left.state ?? '?'}, the destination in ${taken.state ?? '?'}.`)
 process.exitCode = equal ? 0 : 1

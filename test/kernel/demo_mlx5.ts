@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { release } from 'node:os'
 import { migrate } from 'vfio-migrate'
+import { pairOf } from '../unit/migration/pair.js'
 import { openBottledPair } from './bottle.js'
 import { printArcs } from './demo_lines.js'
 
@@ -29,7 +30,6 @@ console.log(
 console.log(
   `Downtime ${report.downtimeMs.toFixed(1)} ms, of ${report.totalMs.toFixed(1)} ms in all, on an emulated CPU.`,
 )
-console.log(
-  `The source is in ${report.source.state ?? '?'}, the destination in ${report.destination.state ?? '?'}.`,
-)
+const { source: left, destination: taken } = pairOf(report)
+console.log(`The source is in ${left.state ?? '?'}, the destination in ${taken.state ?? '?'}.`)
 process.exitCode = equal ? 0 : 1

@@ -15,13 +15,9 @@ const resolution = 0.01
 /** How far a line is trusted before it has foreseen anything. */
 const unprovenError = 0.25
 const leastError = 0.05
-/** Fewer bytes than these cost what a command costs: nothing follows from them for many. */
-const few = 64 * 1024
-/**
- * How much the assumed cost of no bytes weighs, beside measurements that weigh the reciprocal square of their ms: it may be
- * wrong by 5 ms, where a measurement errs by 7 %.
- */
-const assumedWeight = (0.07 / 5) ** 2
+/** How far a measurement may be wrong, and how far the assumed cost of no bytes, in ms. */
+const measuredError = 0.07
+const assumedErrorMs = 5
 
 /**
  * What bytes cost: `at(bytes)` = a + bytes / rate, as SAVE, LOAD and a link have it, fitted to what was measured so that
@@ -65,29 +61,36 @@ export class CostLine {
     this.#squaredError = fading * this.#squaredError + (1 - fading) * Math.min(error ** 2, 1)
   }
 
-  /** Weighted least squares, by the normal equations; neither part of a cost is below zero. */
+  /**
+   * Weighted least squares, by the normal equations: a measurement weighs the reciprocal square of its ms, and what is
+   * assumed only tells where measurements do not. Neither part of a cost is below zero.
+   */
   #fit(): void {
-    const measured = this.#costs.map(({ bytes, ms }, index) => {
-      const weight = fading ** (this.#costs.length - 1 - index)
-      return { bytes, ms, counts: weight / Math.max(ms, resolution) ** 2 }
+    const fixedWeight = (measuredError / assumedErrorMs) ** 2
+    const byteWeight = (measuredError / this.#assumedByteError) ** 2
+    let [one, x, y] = [fixedWeight, 0, fixedWeight * this.#assumedMs]
+    let [xx, xy] = [byteWeight, byteWeight / assumedBytesPerMs]
+    this.#costs.forEach(({ bytes, ms }, index) => {
+      const weight = fading ** (this.#costs.length - 1 - index) / Math.max(ms, resolution) ** 2
+      one += weight
+      x += weight * bytes
+      xx += weight * bytes * bytes
+      y += weight * ms
+      xy += weight * bytes * ms
     })
-    const assumed = { bytes: 0, ms: this.#assumedMs, counts: assumedWeight }
-    let [one, x, xx, y, xy] = [0, 0, 0, 0, 0]
-    for (const { bytes, ms, counts } of [assumed, ...measured]) {
-      one += counts
-      x += counts * bytes
-      xx += counts * bytes * bytes
-      y += counts * ms
-      xy += counts * bytes * ms
-    }
     const determinant = one * xx - x * x
     const fixed = (y * xx - x * xy) / determinant
     const slope = (one * xy - x * y) / determinant
-    const largest = Math.max(...measured.map(({ bytes }) => bytes))
-    if (largest < few) this.#set(y / one, 1 / assumedBytesPerMs)
-    else if (determinant > 0 && fixed >= 0 && slope >= 0) this.#set(fixed, slope)
-    else if (slope < 0 || xx === 0) this.#set(y / one, 0)
-    else this.#set(0, xy / xx)
+    if (slope < 0) this.#set(y / one, 0)
+    else if (fixed < 0) this.#set(0, xy / xx)
+    else this.#set(fixed, slope)
+  }
+
+  /** The cost of a byte may be twice what is assumed, or half of what no fixed cost explains. */
+  get #assumedByteError(): number {
+    const { ms, bytes } = this.#costs.reduce((a, b) => (a.bytes >= b.bytes ? a : b))
+    const unexplained = Math.max(0, ms - this.#assumedMs - assumedErrorMs)
+    return Math.max(1 / assumedBytesPerMs, unexplained / Math.max(bytes, 1) / 2)
   }
 
   #set(fixedMs: number, msPerByte: number): void {

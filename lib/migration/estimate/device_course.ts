@@ -17,7 +17,7 @@ export interface FinalImage {
 }
 
 /** What a firmware's command takes as long as nobody knows better: a guess. */
-const commandMs = 1
+const commandMs = 2
 
 /** What the rounds have shown of one device, and what follows from that for the image that is left. */
 export class DeviceCourse {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, readdirSync, readlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -47,7 +48,10 @@ export async function rawIoctl(fd: number, request: number, bytes?: Uint8Array):
   const args = ['ioctl', `0x${request.toString(16)}`, ...(bytes ? [hex(bytes)] : [])]
   const child = spawn(compiled(), args, { stdio: ['ignore', 'pipe', 'inherit', fd] })
   if (child.stdout === null) throw new Error('the child has no pipe')
-  const [result = NaN, after = ''] = (await text(child.stdout)).trim().split(' ')
+  const ended = once(child, 'close')
+  const [result, after = ''] = (await text(child.stdout)).trim().split(' ')
+  const [code, signal] = (await ended) as [number | null, NodeJS.Signals | null]
+  if (code !== 0) throw new Error(`calls ${args.join(' ')} ended with ${signal ?? code}`)
   return { result: Number(result), bytes: Buffer.from(after, 'hex') }
 }
 

@@ -86,13 +86,14 @@ export const precopyInfo: readonly Rule[] = [
     name: 'the first question is answered when the initial SAVE has ended',
     where,
     evidence: mlx5,
-    needs: { ...working, controls: ['hold', 'image'] },
+    needs: { ...working, controls: ['hold', 'image', 'questionWaits'] },
     async run(subject) {
       await using device = await openDevice(subject)
       const save = await device.controls.hold('SAVE')
       const session = await device.begin('PRE_COPY')
       await save.reached()
       const asking = info(session)
+      await device.controls.questionWaits()
       assert.equal((await readBytes(session, firstRecord)).length, firstRecord)
       await save.release()
       assert.deepEqual(await asking, [recordHeader + fullImage, 0])

@@ -4,6 +4,7 @@ import type { DeviceCalls } from '#lib/backend/seam.js'
 import { openByName } from '#lib/device/by_name.js'
 import { openBottle, type Bottle } from '../../kernel/bottle.ts'
 import { setKnob, type BottledFunction } from '../../kernel/bottled.ts'
+import { questionSleeps } from '../raw/asleep.ts'
 import { dataFd, inheritedFd, oddSets, pollDataFd, rawCalls, rawIoctl } from '../raw/calls.ts'
 import type { Control, Controls, Handle, KernelSeries, Setup, Subject } from '../subject.ts'
 
@@ -61,6 +62,7 @@ function controlsOf(bottle: Bottle, bottled: BottledFunction, calls: DeviceCalls
       await bottled.fault(command, 'hold')
       return { reached: () => bottled.isHeld(command), release: () => bottled.release() }
     },
+    questionWaits: questionSleeps,
     dirty: pages => bottled.step(pages),
     dma: pages => bottled.step(pages),
     breakLog: () => bottled.fault('TRACKER', { status: 1 }),
@@ -99,7 +101,8 @@ async function openBottled(bottles: Bottles, setup: Setup): Promise<Handle> {
 }
 
 const controls: readonly Control[] = [
-  ...(['failStatus', 'failErrno', 'hold', 'dirty', 'detach', 'attach', 'digest', 'image', 'chunks'] as const),
+  ...(['failStatus', 'failErrno', 'hold', 'questionWaits', 'dirty', 'detach', 'attach'] as const),
+  ...(['digest', 'image', 'chunks'] as const),
   ...(['another', 'reopen', 'poll', 'raw', 'rawDevice', 'regions', 'setWithoutFd', 'setReadOnly'] as const),
 ]
 

@@ -25,6 +25,7 @@ const firmwareControls: readonly Control[] = [
   'failStatus',
   'failErrno',
   'hold',
+  'questionWaits',
   'dirty',
   'detach',
   'attach',
@@ -38,6 +39,8 @@ function take(): number {
   const index =
     [0, 1, 2, 3].find(free => !taken.has(free)) ?? assert.fail('the fake kernel has no fifth device')
   if (taken.size === 0) {
+    // A call that a rule left behind waits for no SAVE any more: the close of what is forgotten would wait with it.
+    for (const device of [0, 1, 2, 3]) kernel.tell(`complete ${device}`)
     kernel.tell('forget')
     kernel.tell('reset')
   }
@@ -100,6 +103,7 @@ function controlsOf(index: number): Partial<Controls> {
     failErrno: (command, errno, nth = 1) =>
       tell(`rule ${index} ${command} ${nth} fail ${errnoNumber(errno)}`),
     hold: command => Promise.resolve(command === 'SAVE' ? holdSave(index) : holdCommand(index, command)),
+    questionWaits: () => kernel.until(`waits PRECOPY_INFO ${index}`),
     dirty: pages => tell(`set ${index} dirtypages ${pages}`),
     reinit: () => tell(`set ${index} reinit 1`),
     detach: () => tell(`detach ${index} 1`),

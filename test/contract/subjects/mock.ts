@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { DeviceCalls } from '#lib/backend/seam.js'
 import { MockDevice, VirtualClock, type MockOptions } from '#lib/mock/index.js'
@@ -46,6 +47,15 @@ function holdCommand(mock: MockDevice, command: Command): Held {
   }
 }
 
+/** The question was asked, is not answered, and has had every chance to be. */
+export async function questionWaits(mock: MockDevice): Promise<void> {
+  const count = (kind: 'call' | 'answer'): number =>
+    mock.history.filter(event => event.kind === kind && event.call === 'precopyInfo').length
+  while (count('call') === count('answer')) await turn()
+  await turn()
+  assert.notEqual(count('call'), count('answer'))
+}
+
 function controlsOf(mock: MockDevice, open: () => DeviceCalls): Partial<Controls> {
   const setAtFault = async (state: number, errno: 'EMFILE'): Promise<number> => {
     mock.inject({ on: 'INSTALL_FD', errno })
@@ -62,6 +72,7 @@ function controlsOf(mock: MockDevice, open: () => DeviceCalls): Partial<Controls
     failStatus: (on, status, nth) => now(() => mock.inject({ on, status, nth })),
     failErrno: (on, errno, nth) => now(() => mock.inject({ on, errno, nth })),
     hold: command => Promise.resolve(holdCommand(mock, command)),
+    questionWaits: () => questionWaits(mock),
     dirty: pages => now(() => mock.step(pages)),
     dma: pages => now(() => mock.step(pages)),
     reinit: () => now(() => mock.reinit()),
@@ -113,7 +124,8 @@ function openMock(kind: MockKind, setup: Setup): Handle {
 }
 
 const firmware: readonly Control[] = [
-  ...(['failStatus', 'failErrno', 'hold', 'dirty', 'detach', 'attach', 'image', 'chunks'] as const),
+  ...(['failStatus', 'failErrno', 'hold', 'questionWaits', 'dirty', 'detach', 'attach'] as const),
+  ...(['image', 'chunks'] as const),
 ]
 
 /** A device in this process. */

@@ -7,6 +7,7 @@ import type { DeviceCalls } from '#lib/backend/seam.js'
 import { MockDevice, openRemoteMock, serveMock, type MockOptions } from 'vfio-migrate/mock'
 import { secondFd } from '../subject.ts'
 import type { Command, Control, Controls, Handle, Held, Setup, Subject } from '../subject.ts'
+import { questionWaits } from './mock.ts'
 
 /** A flavour, as the kernel has it whose drivers all migrate. */
 export interface ServedKind {
@@ -26,6 +27,7 @@ function controlsOf(mock: MockDevice, open: () => Promise<DeviceCalls>): Partial
     failStatus: (on, status, nth) => now(() => mock.inject({ on, status, nth })),
     failErrno: (on, errno, nth) => now(() => mock.inject({ on, errno, nth })),
     hold: command => Promise.resolve(hold(mock, command)),
+    questionWaits: () => questionWaits(mock),
     dirty: pages => now(() => mock.step(pages)),
     detach: () => mock.detach(),
     attach: () => now(() => mock.attach()),
@@ -78,7 +80,8 @@ async function openServed(path: string, kind: ServedKind, setup: Setup): Promise
 }
 
 const firmware: readonly Control[] = [
-  ...(['failStatus', 'failErrno', 'hold', 'dirty', 'detach', 'attach', 'image', 'chunks'] as const),
+  ...(['failStatus', 'failErrno', 'hold', 'questionWaits', 'dirty', 'detach', 'attach'] as const),
+  ...(['image', 'chunks'] as const),
 ]
 const everywhere: readonly Control[] = ['another', 'reopen', 'digest', 'poll', 'regions']
 /** Of a mock in this process they are asked. */

@@ -52,6 +52,7 @@ struct info {
 
 // The next image is made by asking for it: when all was read, or when the device starts over.
 static long mlx5_info(struct device* d, struct session* s, struct info* info) {
+  if (d->state == kPreCopy && s->in_flight) note("waits PRECOPY_INFO %d", (long)s->device);
   while (d->state == kPreCopy && s->in_flight && !s->dead) wait_for_change(-1);
   long error = d->state == kPreCopy && !s->precopy_error && !s->error ? command(d, "QUERY") : 0;
   if (error < 0) return error;

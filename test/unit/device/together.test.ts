@@ -88,7 +88,9 @@ describe('several devices led together', () => {
     await a.setState('RUNNING_P2P')
     await c.setState('STOP')
     const before = arcs().length
-    const [first, second, third] = await setStatesTogether([a, b, c], 'STOP', { through: new Set(['RUNNING_P2P']) })
+    const [first, second, third] = await setStatesTogether([a, b, c], 'STOP', {
+      through: new Set(['RUNNING_P2P']),
+    })
     assert.deepEqual(arcs().slice(before), ['b RUNNING_P2P', 'a STOP', 'b STOP'])
     assert.deepEqual(
       [first, second, third].map(outcome => outcome?.arcs.map(({ ms }) => ms)),
@@ -170,9 +172,6 @@ describe('several devices led together', () => {
     })
     await assert.rejects(to('STOP_COPY', [a, b, a]), { code: 'ERR_VFIO_BUSY', device: 'a' })
     await assert.rejects(to('STOP_COPY', [a, b], ['PRE_COPY']), TypeError)
-    await assert.rejects(setStatesTogether([a, b], 'STOP_COPY', { through: new Set(['HALT']) as 'STOP' }), {
-      code: 'ERR_VFIO_UNKNOWN_STATE',
-    })
     b.savingStream.destroy()
     await assert.rejects(to('STOP_COPY', [a, b]), { code: 'ERR_VFIO_STREAM_DESTROYED', device: 'b' })
     await assert.rejects(to('STOP_COPY', [a], []), TypeError)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
 import { findingsOf, preflightRules } from '#lib/checks/preflight.js'
-import { phases } from '#lib/migration/plan.js'
+import { phases } from '#lib/migration/phases.js'
 import { move, withPort } from '../checks/preflight_move.js'
 import { blocksOf, projectText, tableUnder } from './markdown.js'
 

@@ -1,18 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
-import { migrate, MigrationError, openDevice } from 'vfio-migrate'
+import { migrate, MigrationError, openDevice, type PairReport, type SideReport } from 'vfio-migrate'
 import { MockDevice, VirtualClock, type FlavourName, type MockOptions } from 'vfio-migrate/mock'
 import { faultPoints } from '#lib/mock/faults.js'
+import { pairOf } from '../migration/pair.js'
 import { migrationsOf } from './fault_table_by_flavour.js'
-import type { Row } from './fault_table.js'
+import type { Left, Row } from './fault_table.js'
 
 const words = ({ at, fault: { on, nth, ...effect } }: Row): string =>
   `${at} ${on}${nth === undefined ? '' : ` ${nth}`} ${Object.entries(effect).join(' ').replaceAll(',', ' ')}`
 
-/** The code of the failure that came first. */
-function firstCode(error: unknown): unknown {
+const left = ({ state }: MockDevice, { recovery, wasReset }: SideReport): Left => [
+  state,
+  wasReset ? 'was reset' : recovery,
+]
+
+/** The code of the failure that came first, and what became of the devices. */
+function failed(error: unknown): { code: unknown; pair: PairReport } {
   assert.ok(error instanceof MigrationError, String(error))
-  return (error.cause as { code?: unknown }).code
+  return { code: (error.cause as { code?: unknown }).code, pair: pairOf(error.report) }
 }
 
 const sized: readonly string[] = ['virtio', 'pds', 'xe']
@@ -32,15 +38,15 @@ async function outcome(flavour: FlavourName, { at, fault }: Row): Promise<unknow
   await clock.sleep(10)
   const faulty = at === 'source' ? source : destination
   faulty.inject(fault)
-  const ended = await migrate({ from, to }).then(
-    report => ({ code: 'moved', report }),
-    (error: unknown) => ({ code: firstCode(error), report: error as MigrationError }),
+  const ended = await migrate({ from, to, maxRounds: 2 }).then(
+    report => ({ code: 'moved', pair: pairOf(report) }),
+    (error: unknown) => failed(error),
   )
   assert.deepEqual(faulty.unusedFaults(), [], 'the fault was never reached')
   return {
     code: ended.code,
-    source: [source.state, ended.report.source.recovery],
-    destination: [destination.state, ended.report.destination.recovery],
+    source: left(source, ended.pair.source),
+    destination: left(destination, ended.pair.destination),
   }
 }
 

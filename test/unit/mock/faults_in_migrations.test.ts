@@ -1,16 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
-import { migrate, MigrationError, openDevice, type Device, type MigrationProgress } from 'vfio-migrate'
+import {
+  migrate,
+  MigrationError,
+  openDevice,
+  type Device,
+  type MigrationProgress,
+  type PairReport,
+  type SideReport,
+} from 'vfio-migrate'
 import { allFaultPoints, MockDevice, VirtualClock, type Fault, type MockOptions } from 'vfio-migrate/mock'
-import { migrations, resets, type Row } from './fault_table.js'
+import { pairOf } from '../migration/pair.js'
+import { migrations, resets, type Left, type Row } from './fault_table.js'
 
 const words = ({ at, fault: { on, nth, ...effect } }: Row): string =>
   `${at} ${on}${nth === undefined ? '' : ` ${nth}`} ${Object.entries(effect).join(' ').replaceAll(',', ' ')}`
 
-/** The code of the failure that came first. */
-function firstCode(error: unknown): unknown {
+const left = ({ state }: MockDevice, { recovery, wasReset }: SideReport): Left => [
+  state,
+  wasReset ? 'was reset' : recovery,
+]
+
+/** The code of the failure that came first, and what became of the devices. */
+function failed(error: unknown): { code: unknown; pair: PairReport } {
   assert.ok(error instanceof MigrationError, String(error))
-  return (error.cause as { code?: unknown }).code
+  return { code: (error.cause as { code?: unknown }).code, pair: pairOf(error.report) }
 }
 
 async function outcome({ at, fault, isAborted, options = {} }: Row): Promise<unknown> {
@@ -31,17 +45,17 @@ async function outcome({ at, fault, isAborted, options = {} }: Row): Promise<unk
   faulty.inject(fault)
   const abort = new AbortController()
   const giveUp = (progress: MigrationProgress): void => {
-    if (isAborted && 'phase' in progress && progress.phase === 'precopy') abort.abort()
+    if (isAborted && progress.kind === 'bytes') abort.abort()
   }
-  const ended = await migrate({ from, to, signal: abort.signal, onProgress: giveUp }).then(
-    report => ({ code: 'moved', report }),
-    (error: unknown) => ({ code: firstCode(error), report: error as MigrationError }),
+  const ended = await migrate({ from, to, maxRounds: 2, signal: abort.signal, onProgress: giveUp }).then(
+    report => ({ code: 'moved', pair: pairOf(report) }),
+    (error: unknown) => failed(error),
   )
   assert.deepEqual(faulty.unusedFaults(), [], 'the fault was never reached')
   return {
     code: ended.code,
-    source: [source.state, ended.report.source.recovery],
-    destination: [destination.state, ended.report.destination.recovery],
+    source: left(source, ended.pair.source),
+    destination: left(destination, ended.pair.destination),
   }
 }
 

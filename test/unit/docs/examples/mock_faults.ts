@@ -10,8 +10,9 @@ await using destination = await openDevice(to)
 
 const error: unknown = await migrate({ from: source, to: destination }).catch((error: unknown) => error)
 assert.ok(error instanceof MigrationError)
-assert.equal(error.source.state, 'RUNNING') // it runs on
-assert.equal(error.destination.recovery, 'reset')
+const [pair] = error.report.devices
+assert.equal(pair?.source.state, 'RUNNING') // it runs on
+assert.equal(pair.destination.wasReset, true) // it was opened here, and is blank again
 
 from.inject({ on: 'QUERY', hold: true }) // from now on; until releaseHeld()
 assert.deepEqual(from.unusedFaults().length, 1)
