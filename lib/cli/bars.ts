@@ -46,6 +46,8 @@ export class Bars implements Disposable {
       // It would have to be switched on again by a command that may die.
       linewrap: true,
       clearOnComplete: true,
+      // What is said above them moves them down.
+      forceRedraw: true,
     })
     return new Bars(standing, context, multi)
   }

@@ -48,9 +48,13 @@ describe('the command with a mock', function () {
     })
 
     it('move, for the whole and for both sides', async () => {
-      const { source, destination, ...moved } = await jsonOf(['move', 'mock:', 'mock:', '--release'], move)
-      assert.deepEqual([moved.mock, source.device.mock, destination.device.mock], [true, true, true])
-      assert.deepEqual([source.state, destination.state], ['STOP', 'RUNNING'])
+      const { devices, ...moved } = await jsonOf(['move', 'mock:', 'mock:', '--release'], move)
+      const sides = devices.map(({ source, destination }) => [source, destination]).flat()
+      assert.deepEqual([moved.mock, ...sides.map(({ device }) => device.mock)], [true, true, true])
+      assert.deepEqual(
+        sides.map(({ state }) => state),
+        ['STOP', 'RUNNING'],
+      )
     })
 
     it('reset', async () => {
@@ -251,8 +255,9 @@ describe('the command with a mock of another process', function () {
     await using server = await serveMock(mock, path, { dies: 'with-host' })
     assert.equal((await jsonOf(['show', `mock+unix:${server.path}`], show)).device.name, 'there')
     const words = ['move', `mock+unix:${server.path}`, 'mock:size=4KiB', '--release']
-    const { source, mock: simulated } = await jsonOf(words, move)
-    assert.deepEqual([simulated, source.device.name, source.device.origin], [true, 'there', 'lent'])
+    const { devices, mock: simulated } = await jsonOf(words, move)
+    const { name, origin } = devices[0]?.source.device ?? {}
+    assert.deepEqual([simulated, name, origin], [true, 'there', 'lent'])
     assert.equal(mock.state, 'STOP')
     assert.equal((await jsonOf(['state', `mock+unix:${server.path}`], state)).state, 'STOP')
   })
