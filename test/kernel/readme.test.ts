@@ -34,7 +34,7 @@ describe('README.md', () => {
     await using destination = await createMtty()
     const block = /On the command line[^]*?```sh\n([^]*?)```/.exec(readme)?.[1] ?? ''
     const lines = block.trim().split('\n')
-    assert.equal(lines.length, 7)
+    assert.equal(lines.length, 8)
     for (const line of lines) {
       const { exit, said } = await command(line, { SOURCE: source.uuid, DESTINATION: destination.uuid })
       assert.equal(exit, 0, `${line}\n${said}`)

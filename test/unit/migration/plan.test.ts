@@ -119,6 +119,29 @@ describe('planMigration', () => {
     ])
   })
 
+  it('waits for nobody where the devices of a set do no DMA to each other', () => {
+    const lines = linesOf(plan({ others: [pairOf(1)], options: { noP2pDma: true } }))
+    assert.deepEqual(
+      lines.filter(line => line.endsWith('waits')),
+      [],
+    )
+  })
+
+  it('stops the source at once where pre-copy is not wanted', () => {
+    const { pairs, machines } = move()
+    const planned = planMigration(pairs, machines, { precopy: false })
+    assert.deepEqual(
+      linesOf(planned).filter(line => /^source|^\d/.test(line)),
+      [
+        'source RUNNING>RUNNING_P2P',
+        'source RUNNING_P2P>STOP>STOP_COPY',
+        '0 until end',
+        'source STOP_COPY>STOP',
+      ],
+    )
+    assert.equal(planned.pairs[0]?.precopy, 'none')
+  })
+
   it('reads in pre-copy only those that have it, and all of them to the end', () => {
     const others = [pairOf(1, { capabilities: { ...caps, preCopy: false } }), pairOf(2)]
     const lines = linesOf(plan({ others, options: { perPfLimit: 8 } })).filter(line => /^\d/.test(line))
