@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, loadavg } from 'node:os'
 import { dirname, join } from 'node:path'
 import { Writable } from 'node:stream'
-import { rowsOf } from '../bench/engine/rows.mjs'
+import { columnsOf, rowsOf } from '../bench/engine/rows.mjs'
 import { withSection } from '../bench/engine/section.mjs'
 import { USAGE_ERROR, readArguments, wholeNumbers } from './arguments.mjs'
 import { bundle } from './guest/bundle.mjs'
@@ -94,9 +94,22 @@ function isWhole({ names, series, rounds }) {
 /** @param {import('../bench/engine/section.mjs').Results} results */
 async function keep(results) {
   const text = existsSync(DOCUMENT) ? readFileSync(DOCUMENT, 'utf8') : '# Performance\n'
-  await writeFormatted(RESULTS, JSON.stringify(results, inMicroseconds))
+  await writeFormatted(RESULTS, JSON.stringify(withColumns(results), inMicroseconds))
   await writeFormatted(DOCUMENT, withSection(text, results))
 }
+
+/** @param {import('../bench/engine/section.mjs').Results} results */
+const withColumns = results => ({
+  ...results,
+  kernels: results.kernels.map(({ release, series }) => ({
+    release,
+    series: mapped(series, ways => mapped(ways, columnsOf)),
+  })),
+})
+
+/** @param {object} object @param {(value: any) => unknown} change */
+const mapped = (object, change) =>
+  Object.fromEntries(Object.entries(object).map(([key, value]) => [key, change(value)]))
 
 /** What is behind the third digit of a number of milliseconds, or of a ratio, says nothing. @param {string} _ @param {unknown} value */
 function inMicroseconds(_, value) {

@@ -19,7 +19,9 @@ export async function moveByEngine(pairs, options) {
   const from = pairs.map(({ source }) => source)
   const to = pairs.map(({ destination }) => destination)
   const report = await migrate({ from, to, ...options, downtimeLimitMs })
-  const { downtimeMs, totalMs, bytes, precopyBytes, phases, predicted } = report
+  const { downtimeMs, totalMs, bytes, precopyBytes, downtime: parts, predicted } = report
   const rounds = report.rounds.length
-  return { downtimeMs, totalMs, bytes, precopyBytes, rounds, parts: report.downtime, phases, predicted }
+  const phases = Object.fromEntries(report.phases.map(({ phase, ms }) => [phase, ms]))
+  const predictedMs = predicted?.downtimeMs
+  return { downtimeMs, totalMs, bytes, precopyBytes, rounds, parts, phases, predictedMs }
 }

@@ -36,11 +36,11 @@ struct side {
   const char* name;
   int device;
   int data;
+  uint32_t state;
 };
 
 static struct {
-  const char* side;
-  const char* to;
+  const char *side, *from, *to;
   double ms;
 } arcs[MAX_ARCS];
 static int arc_count;
@@ -77,8 +77,10 @@ static void go(struct side* side, uint32_t to) {
   memcpy(&state, feature->data, sizeof(state));
   if (state.data_fd >= 0) side->data = state.data_fd;
   arcs[arc_count].side = side->name;
+  arcs[arc_count].from = names[side->state];
   arcs[arc_count].to = names[to];
   arcs[arc_count++].ms = now() - begun;
+  side->state = to;
 }
 
 static void write_all(int fd, const char* from, size_t bytes) {
@@ -153,8 +155,13 @@ static void stop_and_save(struct side* source, int has_precopy) {
 
 static void tell_arcs(void) {
   for (int i = 0; i < arc_count; i++)
-    printf("%s{\"side\":\"%s\",\"to\":\"%s\",\"ms\":%.3f}", i ? "," : "", arcs[i].side, arcs[i].to,
+    printf("%s\"%s %s -> %s\":%.3f", i ? "," : "", arcs[i].side, arcs[i].from, arcs[i].to,
            arcs[i].ms);
+}
+
+static struct side lent(const char* name, const char* number) {
+  return (struct side){
+      .name = name, .device = atoi(number), .data = -1, .state = VFIO_DEVICE_STATE_RUNNING};
 }
 
 int main(int argc, char* argv[]) {
@@ -162,8 +169,7 @@ int main(int argc, char* argv[]) {
     fputs("usage: move SOURCE DESTINATION ROUNDS|none READ_BYTES\n", stderr);
     return 2;
   }
-  struct side source = {.name = "source", .device = atoi(argv[1]), .data = -1};
-  struct side destination = {.name = "destination", .device = atoi(argv[2]), .data = -1};
+  struct side source = lent("source", argv[1]), destination = lent("destination", argv[2]);
   int has_precopy = strcmp(argv[3], "none") != 0;
   size_t precopied = 0, bytes;
   double begun, stopped, running;
@@ -187,9 +193,9 @@ int main(int argc, char* argv[]) {
   running = now();
   go(&source, VFIO_DEVICE_STATE_STOP);
 
-  printf("{\"downtimeMs\":%.3f,\"totalMs\":%.3f,\"bytes\":%zu,\"precopyBytes\":%zu,\"arcs\":[",
+  printf("{\"downtimeMs\":%.3f,\"totalMs\":%.3f,\"bytes\":%zu,\"precopyBytes\":%zu,\"arcs\":{",
          running - stopped, running - begun, bytes, precopied);
   tell_arcs();
-  puts("]}");
+  puts("}}");
   return 0;
 }

@@ -78,3 +78,18 @@ function byRound(rounds) {
     Object.fromEntries(Object.entries(rounds).map(([way, moved]) => [way, moved[round]])),
   )
 }
+
+/**
+ * All values of each field, which takes a tenth of the room.
+ * @param {object[]} list of objects with the same fields, numbers or such objects themselves
+ * @returns {object}
+ */
+export function columnsOf(list) {
+  const [first = {}] = list
+  return Object.fromEntries(
+    Object.keys(first).map(field => {
+      const column = list.map(one => one[field])
+      return [field, typeof first[field] === 'object' ? columnsOf(column) : column]
+    }),
+  )
+}

@@ -29,8 +29,10 @@ export class DirtyLog {
     }
   }
 
+  /** Each of them, also where another refuses: one that is poisoned does. */
   async stop(): Promise<void> {
-    for (const device of this.#started.keys()) await device.dmaLogging.stop()
+    const devices = [...this.#started.keys()]
     this.#started.clear()
+    await Promise.allSettled(devices.map(device => device.dmaLogging.stop()))
   }
 }

@@ -11,11 +11,16 @@ import type { DeviceOutlook, DowntimeParts, Prediction, RoundSample } from './pr
 export class Estimator {
   readonly #devices: readonly DeviceCourse[]
   readonly #outlooks: readonly DeviceOutlook[]
+  readonly #leastMsPerByte: number
   readonly #link = new CostLine(0)
 
   /** The order of the devices is that of the samples of each round. */
-  constructor(outlooks: readonly DeviceOutlook[]) {
+  constructor(
+    outlooks: readonly DeviceOutlook[],
+    { bandwidth = Infinity }: { bandwidth?: number | undefined } = {},
+  ) {
     this.#outlooks = outlooks
+    this.#leastMsPerByte = 1000 / bandwidth
     this.#devices = outlooks.map(outlook => new DeviceCourse(outlook))
   }
 
@@ -70,7 +75,8 @@ export class Estimator {
   /** All stop together; each is saved, sent and loaded for itself; the one that is last tells how long that takes. */
   #assemble(images: readonly FinalImage[], fears: number, participantMs: number): Assembled {
     const bytes = images.reduce((sum, image) => sum + image.bytes, 0)
-    const sendMs = (this.#link.at(bytes) ?? bytes / assumedBytesPerMs) * (1 + fears * this.#link.error)
+    const measuredMs = (this.#link.at(bytes) ?? bytes / assumedBytesPerMs) * (1 + fears * this.#link.error)
+    const sendMs = Math.max(measuredMs, bytes * this.#leastMsPerByte)
     const bytesPerMs = bytes / Math.max(sendMs, leastMs)
     const shipments = images.map(image => ({ readyMs: image.saveMs, bytes: image.bytes }))
     const arrived = arrivals(shipments, bytesPerMs)

@@ -175,8 +175,8 @@ export class Migration {
   }
 
   async #precopy(prepared: Prepared): Promise<void> {
-    const { clock, policy } = this.#options
-    const estimator = new Estimator(await outlooks(this.#members, prepared))
+    const { bandwidth, clock, policy } = this.#options
+    const estimator = new Estimator(await outlooks(this.#members, prepared), { bandwidth })
     this.#steered = await steer(
       { clock, round: async () => await this.#round() },
       {

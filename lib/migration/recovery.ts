@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { checkUnmoved } from '../device/transition.ts'
 import type { StateName } from '../kernel/state.ts'
 import type { Side } from './side.ts'
 
@@ -6,6 +7,8 @@ import type { Side } from './side.ts'
 export type Act =
   /** It is left as it is found. */
   | 'nothing'
+  /** Likewise, and its report says that somebody else drives it. */
+  | 'tell'
   /** It is led back to the state that it was in. */
   | 'return'
   /** Nothing but a reset helps: `onStuck` decides. */
@@ -16,11 +19,13 @@ export interface RecoveryRow {
   readonly id: string
   readonly side: 'source' | 'destination'
   readonly applies: (
-    side: Pick<Side, 'hasMoved' | 'isPoisoned' | 'wasResumed'>,
+    side: Pick<Side, 'hasMoved' | 'isPoisoned' | 'wasResumed' | 'expected'>,
     state: StateName | undefined,
   ) => boolean
   readonly act: Act
 }
+
+const hasFailed = (state: StateName | undefined): boolean => state === undefined || state === 'ERROR'
 
 /**
  * What becomes of each device, by its side and by where the failure left it. A source whose session is dead looks like
@@ -31,11 +36,13 @@ export interface RecoveryRow {
 export const recoveryTable: readonly RecoveryRow[] = [
   { id: 'source-untouched', side: 'source', act: 'nothing', applies: ({ hasMoved }) => !hasMoved },
   { id: 'source-poisoned', side: 'source', act: 'stuck', applies: ({ isPoisoned }) => isPoisoned },
-  { id: 'source-unknown', side: 'source', act: 'stuck', applies: (_, state) => state === undefined || state === 'ERROR' },
+  { id: 'source-failed', side: 'source', act: 'stuck', applies: (_, state) => hasFailed(state) },
+  { id: 'source-taken', side: 'source', act: 'tell', applies: ({ expected }, state) => state !== expected },
   { id: 'source-moved', side: 'source', act: 'return', applies: () => true },
   { id: 'destination-untouched', side: 'destination', act: 'nothing', applies: ({ hasMoved }) => !hasMoved },
+  { id: 'destination-failed', side: 'destination', act: 'stuck', applies: (_, state) => hasFailed(state) },
+  { id: 'destination-taken', side: 'destination', act: 'tell', applies: ({ expected }, state) => state !== expected },
   { id: 'destination-loaded', side: 'destination', act: 'stuck', applies: ({ wasResumed }) => wasResumed },
-  { id: 'destination-unknown', side: 'destination', act: 'stuck', applies: (_, state) => state === undefined || state === 'ERROR' },
   { id: 'destination-moved', side: 'destination', act: 'return', applies: () => true },
 ]
 
@@ -47,14 +54,33 @@ export async function takeBack(
   which: 'source' | 'destination',
   onStuck: OnStuck | undefined,
 ): Promise<void> {
-  const state = await side.device.state().catch(() => undefined)
-  const act = recoveryTable.find(row => row.side === which && row.applies(side, state))?.act
+  await side.idle()
+  const state = await stateOf(side)
+  const act = actOf(side, which, state)
   if (act === 'stuck') await unstick(side, onStuck)
+  if (act === 'tell') tellTaken(side, state)
   if (act === 'return' && side.before !== undefined) {
     await side.goBack(side.before).catch(async (error: unknown) => {
       side.fail(error)
-      await unstick(side, onStuck)
+      // One whose state is known holds it whole, and it may be the last copy.
+      if (actOf(side, which, await stateOf(side)) === 'stuck') await unstick(side, onStuck)
     })
+  }
+}
+
+async function stateOf({ device }: Side): Promise<StateName | undefined> {
+  return await device.state().catch(() => undefined)
+}
+
+function actOf(side: Side, which: 'source' | 'destination', state: StateName | undefined): Act | undefined {
+  return recoveryTable.find(row => row.side === which && row.applies(side, state))?.act
+}
+
+function tellTaken(side: Side, state: StateName | undefined): void {
+  try {
+    if (side.expected && state) checkUnmoved(side.expected, state, side.device.name)
+  } catch (error) {
+    side.fail(error)
   }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Device } from '../device/device.ts'
 import { setStatesTogether } from '../device/together.ts'
+import { opensSession, type Edge } from '../device/transition.ts'
 import { isVfioError, type Arc } from '../errors.ts'
 import type { StateName } from '../kernel/state.ts'
 import type { SideReport } from './report.ts'
@@ -20,6 +21,7 @@ export class Side {
   #wasReset = false
   #isStuck = false
   #error: Error | undefined
+  #path: Promise<unknown> = Promise.resolve()
 
   constructor(device: Device, onArcs: (arcs: readonly Arc[]) => void) {
     this.device = device
@@ -69,6 +71,16 @@ export class Side {
 
   get isPoisoned(): boolean {
     return this.#isPoisoned
+  }
+
+  /** A path is being driven, alone or with others; it does not matter how it ends. */
+  follow(path: Promise<unknown>): void {
+    this.#path = path.catch(() => undefined)
+  }
+
+  /** Resolves when what was led on is where that ended: nobody is led back before. */
+  async idle(): Promise<void> {
+    await this.#path
   }
 
   async go(target: StateName): Promise<void> {
@@ -132,13 +144,15 @@ export class Side {
     failedArc,
     state,
   }: {
-    failedArc?: { to: StateName } | undefined
+    failedArc?: Edge | undefined
     state?: StateName | undefined
   }): void {
     if (failedArc === undefined) return
-    if (failedArc.to === state) this.#entered.add(state)
-    this.#expected = state
     this.#isPoisoned = state === undefined
+    const isThere = failedArc.to === state && opensSession(failedArc)
+    if (isThere) this.#entered.add(state)
+    // Any other state was set by somebody else.
+    this.#expected = state === undefined || state === 'ERROR' || isThere ? state : failedArc.from
   }
 }
 
@@ -158,11 +172,13 @@ export async function lead(
   target: StateName,
   { isSet = false }: { isSet?: boolean } = {},
 ): Promise<void> {
-  const outcomes = await setStatesTogether(
+  const driven = setStatesTogether(
     sides.map(({ device }) => device),
     target,
     { through: isSet ? p2pStates : undefined, from: sides.map(({ expected }) => expected as StateName) },
   )
+  for (const side of sides) side.follow(driven)
+  const outcomes = await driven
   outcomes.forEach(({ arcs, error }, index) => sides[index]?.record(arcs, error))
   const errors = outcomes.flatMap(({ error }) => error ?? [])
   const first = errors.find(error => !(isVfioError(error) && error.code === 'ERR_VFIO_HELD_BACK'))

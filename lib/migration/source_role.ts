@@ -172,7 +172,8 @@ export class SourceRole {
     this.#failure = { error }
     stop.because(error)
     await link.send({ kind: 'abort', error }).catch(() => undefined)
-    const settled = await this.#inbox.settled().catch(() => undefined)
+    // Who has not been told that these devices run no more has nothing to settle.
+    const settled = this.#hasYielded ? await this.#inbox.settled().catch(() => undefined) : undefined
     if (settled?.kind === 'running') return await this.#tooLate(settled.error)
     if (settled === undefined && this.#hasYielded) return 'unknown'
     // What is being written is written first, and takes no right away from a source whose word was not sent.
@@ -187,7 +188,7 @@ export class SourceRole {
   async #tooLate(error: unknown): Promise<Outcome> {
     this.#failure = error === undefined ? undefined : { error }
     this.times.runningAt ??= this.#now()
-    await this.#owner.release()
+    await this.#owner.release().catch(() => undefined)
     await this.#release()
     return 'destination'
   }

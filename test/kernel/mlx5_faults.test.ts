@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { isVfioError } from '#lib/errors.js'
 import { migrate, openDevice, type Device, type StateName } from '#lib/index.js'
+import { pairOf } from '../unit/migration/pair.ts'
 import { openBottle, openBottledPair, type Bottle } from './bottle.ts'
 import type { BottledFunction, Outcome, Point } from './bottled.ts'
 import { field, imageFlags, longField } from './mlx5_image.ts'
@@ -224,13 +225,15 @@ describe('a firmware that gives up pre-copy with the status 0x9', () => {
     assert.equal((await readAll(source, 'end')).length, 16 + 80 + size)
   })
 
-  it('is not noticed by a migration either', async () => {
+  it('is seen by a migration, by the image that does not come: the whole state is moved at the stop', async () => {
     await using pair = await openBottledPair({ size, rate: 10 * size })
     const { from, to, source, destination } = pair
     await to.set({ rate: 0 })
     await from.fault('SAVE', { status: 9 }, 2)
-    const { precopyBytes } = await migrate({ from: source, to: destination })
-    assert.equal(precopyBytes, 24 + 16 + 80 + size)
+    const report = await migrate({ from: source, to: destination })
+    const { precopyBytes, bytes, gaveUpPrecopy } = pairOf(report)
+    assert.deepEqual([precopyBytes, gaveUpPrecopy], [24 + 16 + 80 + size, true])
+    assert.equal(bytes - precopyBytes, 16 + 80 + size)
     assert.deepEqual(await from.pendingFaults(), [])
     assert.deepEqual(await to.digest(), await from.digest())
   })

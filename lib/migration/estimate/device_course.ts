@@ -102,9 +102,12 @@ export class DeviceCourse {
     if (bytes > 0) this.#begunAt = at
   }
 
-  /** The whole of it, as MIG_DATA_SIZE or a first image says. */
+  /** The whole of it: what the first image had or, where that need not hold all, MIG_DATA_SIZE. */
   get #full(): number {
-    return this.#fullBytes ?? this.#outlook.stateBytes ?? 0
+    const { chunkBytes, stateBytes = 0 } = this.#outlook
+    return chunkBytes === undefined
+      ? (this.#fullBytes ?? stateBytes)
+      : Math.max(this.#fullBytes ?? 0, stateBytes)
   }
 
   /** Were its stopping begun at `at`, on the clock of the samples. */

@@ -213,6 +213,15 @@ describe('Estimator', () => {
     near(parts.linkMs, costs.linkMs(bytes))
   })
 
+  it('counts as left what the first images of a device with chunks did not hold', () => {
+    const estimator = new Estimator([{ ...outlook, chunkBytes: 8 * MB }])
+    estimator.observe([sample({ askedAt: 0, bytes: 8 * MB, isFirst: true })])
+    assert.equal(estimator.predict(200).bytes, 40 * MB)
+    estimator.observe([sample({ askedAt: 200, bytes: 8 * MB })])
+    // Twice 8 MB of 40 were moved, and between the two images 8 MB changed in 201 ms.
+    near(estimator.predict(201 + 100.5 - 3).bytes, 24 * MB + 4 * MB, 0.01)
+  })
+
   it('does not ask of a device what took no part', () => {
     const estimator = new Estimator([outlook, { ...outlook, precopy: 'none' }])
     estimator.observe([sample({ askedAt: 0, bytes: 40 * MB, isFirst: true }), undefined])

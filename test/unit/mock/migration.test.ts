@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { migrate, openDevice, type Device, type MigrationReport } from 'vfio-migrate'
 import { MockDevice, VirtualClock, type MockOptions } from 'vfio-migrate/mock'
+import { pairOf } from '../migration/pair.js'
 
 interface Pair {
   readonly source: MockDevice
@@ -80,9 +81,20 @@ describe('a migration from mock to mock', () => {
   it('falls back to everything when the firmware gives no increments', async () => {
     const devices = await pair({ size: '64KiB' }, new VirtualClock())
     devices.source.inject({ on: 'SAVE', status: 9 })
-    const { bytes } = await migrate(devices)
-    assert.equal(bytes, 40 + 80 + 65536)
+    const report = await migrate(devices)
+    assert.equal(report.bytes, 40 + 80 + 65536)
+    assert.equal(pairOf(report).gaveUpPrecopy, true)
     assertMoved(devices)
+  })
+
+  it('sees that an image did not come that was promised, and moves everything at the stop', async () => {
+    const devices = await pair({ size: '64KiB', dirty: '16MiB/s', latency }, new VirtualClock())
+    devices.source.inject({ on: 'SAVE', nth: 2, status: 9 })
+    const report = await migrate(devices)
+    const { precopyBytes, bytes, gaveUpPrecopy } = pairOf(report)
+    assert.deepEqual([precopyBytes, gaveUpPrecopy], [24 + 16 + 80 + 65536, true])
+    assert.equal(bytes - precopyBytes, 16 + 80 + 65536)
+    assert.deepEqual(devices.source.unusedFaults(), [])
   })
 
   it('moves what begins anew again', async () => {

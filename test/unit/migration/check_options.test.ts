@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict'
+import { migrate, openDevice, type Device } from 'vfio-migrate'
+import { MockDevice, VirtualClock } from 'vfio-migrate/mock'
+import { checkOptions } from '#lib/migration/check_options.js'
+
+type Bad = readonly [what: string, options: Record<string, unknown>, name: string, message: RegExp]
+
+const bad: readonly Bad[] = [
+  ['a source that is none', { from: undefined }, 'TypeError', /'from'/],
+  ['a name in place of a device', { to: '0000:08:00.2' }, 'TypeError', /'to'.*openDevice\(\)/],
+  ['a mock that was not opened', { to: new MockDevice() }, 'TypeError', /'to'/],
+  ['one that is none among several', { from: [null] }, 'TypeError', /'from'/],
+  ['no devices', { from: [], to: [] }, 'TypeError', /at least one: 0 and 0/],
+  ['a source without its destination', { to: [] }, 'TypeError', /1 and 0/],
+  ['a bandwidth that is none', { bandwidth: '1GiB' }, 'TypeError', /'bandwidth'/],
+  ['a bandwidth of 0', { bandwidth: 0 }, 'RangeError', /'bandwidth'/],
+  ['a bandwidth of NaN', { bandwidth: NaN }, 'RangeError', /'bandwidth'/],
+  ['a downtime that is no number', { downtimeLimitMs: '300' }, 'TypeError', /downtimeLimitMs/],
+  ['a downtime of 0', { downtimeLimitMs: 0 }, 'RangeError', /downtimeLimitMs/],
+  ['a downtime of NaN', { downtimeLimitMs: NaN }, 'RangeError', /downtimeLimitMs/],
+  ['a deadline in the past', { deadlineMs: -1 }, 'RangeError', /deadlineMs/],
+  ['no rounds', { maxRounds: 0 }, 'RangeError', /maxRounds/],
+  ['half a round', { maxRounds: 1.5 }, 'RangeError', /maxRounds/],
+  ['an end that is no word', { onDeadline: 'continue' }, 'TypeError', /onDeadline/],
+  ['a stall that is no word', { onStall: 'stop' }, 'TypeError', /onStall/],
+  ['a participant that is none', { participant: 3 }, 'TypeError', /participant/],
+  ['a moment that is misspelt', { participant: { quiese() {} } }, 'TypeError', /quiese/],
+  ['a limit of no time', { participantLimits: { quiesce: 0 } }, 'RangeError', /quiesce/],
+]
+
+describe('the options of migrate()', () => {
+  let mocks: MockDevice[]
+  let devices: readonly [from: Device, to: Device]
+
+  before(async () => {
+    const clock = new VirtualClock()
+    mocks = ['a', 'b'].map((name, index) => new MockDevice({ name, clock, seed: BigInt(index) }))
+    const [from, to] = await Promise.all(mocks.map(async mock => await openDevice(mock)))
+    devices = [from ?? assert.fail(), to ?? assert.fail()]
+  })
+  after(async () => {
+    for (const device of devices) await device.close()
+  })
+
+  for (const [what, options, name, message] of bad) {
+    it(`are refused with ${what}, before a device is asked anything`, async () => {
+      const [from, to] = devices
+      const asked = mocks.map(({ history }) => history.length)
+      await assert.rejects(migrate({ from, to, ...options }), { name, message })
+      assert.deepEqual(
+        mocks.map(({ history }) => history.length),
+        asked,
+      )
+    })
+  }
+
+  it('are devices of one clock, which is named otherwise', async () => {
+    const [from] = devices
+    await using to = await openDevice(new MockDevice({ name: 'elsewhere', clock: new VirtualClock() }))
+    await assert.rejects(migrate({ from, to }), {
+      name: 'TypeError',
+      message: /'a' and 'elsewhere'.*two clocks/,
+    })
+  })
+
+  it('are lists of one device where one is given, with its clock, and a stop rule', () => {
+    const [from, to] = devices
+    const checked = checkOptions({ from, to })
+    assert.deepEqual([checked.from, checked.to, checked.clock], [[from], [to], from.clock])
+    assert.equal(typeof checked.policy, 'function')
+  })
+
+  it('take a stop rule of the caller in place of the presets', () => {
+    const [from, to] = devices
+    const policy = (): 'switch' => 'switch'
+    assert.equal(checkOptions({ from, to, policy }).policy, policy)
+  })
+})

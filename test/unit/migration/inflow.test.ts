@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict'
+import { crc32 } from 'node:zlib'
+import { openDevice } from 'vfio-migrate'
+import { MockDevice, VirtualClock } from 'vfio-migrate/mock'
+import { Inflow } from '#lib/migration/inflow.js'
+import { maxDataBytes, windowBytes } from '#lib/wire/message.js'
+import { gate, ScriptedDevice } from '../device/scripted_device.js'
+import { isSettled } from './settled.js'
+
+/** A device in RESUMING, and what is told of what it takes. */
+async function inflow() {
+  const script = new ScriptedDevice('vf0')
+  const device = await openDevice(script)
+  await device.setState('RESUMING')
+  const loaded: number[] = []
+  const failures: unknown[] = []
+  const flow = new Inflow(device, {
+    onLoaded: async bytes => {
+      loaded.push(bytes)
+      await Promise.resolve()
+    },
+    onFailure: error => failures.push(error),
+  })
+  return { flow, script, loaded, failures }
+}
+
+const end = (text: string): { bytes: number; crc32: number } => ({ bytes: text.length, crc32: crc32(text) })
+
+describe('Inflow', () => {
+  it('writes what comes in its order, and tells after each write how much was taken in all', async () => {
+    const { flow, script, loaded, failures } = await inflow()
+    for (const part of ['one', 'two', 'three']) flow.push(Buffer.from(part))
+    await flow.end(end('onetwothree'))
+    assert.equal(Buffer.concat(script.session.written).toString(), 'onetwothree')
+    assert.deepEqual([loaded, failures], [[3, 6, 11], []])
+    assert.deepEqual([flow.bytes, flow.crc32], [11, crc32('onetwothree')])
+  })
+
+  it('does not tell of bytes, or of the end, before the write of them has returned', async () => {
+    const { flow, script, loaded } = await inflow()
+    const { promise, open } = gate<number>()
+    script.session.writeAnswer = () => promise
+    flow.push(Buffer.from('state'))
+    const ended = flow.end(end('state'))
+    assert.equal(await isSettled(ended), false)
+    assert.deepEqual(loaded, [])
+    open(5)
+    await ended
+    assert.deepEqual(loaded, [5])
+  })
+
+  it('keeps as much as the window, and refuses a byte more', async () => {
+    const { flow, script } = await inflow()
+    script.session.writeAnswer = () => new Promise(() => undefined)
+    for (let bytes = 0; bytes < windowBytes; bytes += maxDataBytes) flow.push(new Uint8Array(maxDataBytes))
+    assert.throws(() => flow.push(new Uint8Array(1)), { code: 'ERR_VFIO_PROTOCOL', message: /'vf0'/ })
+  })
+
+  it('has room again for what was written', async () => {
+    const { flow, script } = await inflow()
+    const { promise, open } = gate<number>()
+    script.session.writeAnswer = length => (length === 1 ? promise : length)
+    flow.push(new Uint8Array(1))
+    flow.push(new Uint8Array(windowBytes - 1))
+    open(1)
+    while (flow.bytes < windowBytes) await isSettled(promise)
+    flow.push(new Uint8Array(windowBytes))
+  })
+
+  for (const [what, other] of [
+    ['another count', { bytes: 4, crc32: crc32('state') }],
+    ['another sum', { bytes: 5, crc32: crc32('STATE') }],
+  ] as const) {
+    it(`does not end well with ${what} than the source gave`, async () => {
+      const { flow } = await inflow()
+      flow.push(Buffer.from('state'))
+      await assert.rejects(flow.end(other), { code: 'ERR_VFIO_INCOMPLETE', device: 'vf0' })
+    })
+  }
+
+  it('does not end well with nothing', async () => {
+    const { flow } = await inflow()
+    await assert.rejects(flow.end(end('')), { code: 'ERR_VFIO_INCOMPLETE' })
+  })
+
+  it('does not end well within a record of its driver, though count and sum are right', async () => {
+    const clock = new VirtualClock()
+    await using device = await openDevice(new MockDevice({ clock }))
+    await device.setState('RESUMING')
+    const flow = new Inflow(device, { onLoaded: () => Promise.resolve(), onFailure: () => undefined })
+    // The head of a record of mlx5 has 16 bytes.
+    const head = new Uint8Array(15)
+    flow.push(head)
+    await assert.rejects(flow.end({ bytes: 15, crc32: crc32(head) }), { code: 'ERR_VFIO_INCOMPLETE' })
+  })
+
+  it('writes nothing more once a write has failed, tells of it, and does not end', async () => {
+    const { flow, script, loaded, failures } = await inflow()
+    script.session.writeAnswer = () => -22
+    flow.push(Buffer.from('bad'))
+    flow.push(Buffer.from('rest'))
+    await assert.rejects(flow.end(end('badrest')), { code: 'EINVAL' })
+    flow.push(Buffer.from('more'))
+    assert.equal(script.log.filter(entry => entry.startsWith('write')).length, 1)
+    assert.deepEqual([loaded, failures.map(error => (error as NodeJS.ErrnoException).code)], [[], ['EINVAL']])
+  })
+
+  it('writes nothing more when it is stopped', async () => {
+    const { flow, script, loaded } = await inflow()
+    const { promise, open } = gate<number>()
+    script.session.writeAnswer = () => promise
+    flow.push(Buffer.from('one'))
+    flow.push(Buffer.from('two'))
+    flow.stop()
+    open(3)
+    assert.equal(await isSettled(promise), true)
+    assert.deepEqual([script.log.filter(entry => entry.startsWith('write')).length, loaded], [1, [3]])
+  })
+})
