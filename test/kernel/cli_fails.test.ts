@@ -100,8 +100,10 @@ describe('vfio-migrate with what cannot be', () => {
     await using one = await filled('mtty-1')
     await using two = await filled('mtty-2')
     await failureOf(2, 'move', one.uuid, one.uuid, '--release')
-    const error = await failureOf(1, 'move', one.uuid, two.uuid, '--release')
-    assert.equal(error.cause?.code, 'EFAULT')
+    const refused = await failureOf(2, 'move', one.uuid, two.uuid, '--release')
+    assert.ok(refused.findings?.some(({ id, level }) => id === 'mdev-type-differs' && level === 'refuse'))
+    const forced = ['move', one.uuid, two.uuid, '--release', '--override', 'mdev-type-differs']
+    assert.equal((await failureOf(1, ...forced)).cause?.code, 'EFAULT')
     await isUntouched(one)
     await isUntouched(two)
   })
