@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as v from 'valibot'
@@ -207,6 +207,15 @@ describe('vfio-migrate move', function () {
     it('leaves nothing beside it', () => {
       assert.deepEqual(readdirSync(directory).sort(), ['done', 'failed', 'refused'])
     })
+
+    it('says that it is not there when its directory goes meanwhile, and changes nothing of what was done', async () => {
+      mkdirSync(at('gone'))
+      const words = ['--report', at('gone/report'), '--quiesce', `rm -r ${at('gone')}`]
+      const { exit, stderr } = await inProcess(['move', ...pair, '--release', ...words])
+      assert.equal(exit, 0)
+      assert.match(stderr, /^The report is not there: '.*\/gone\/report' cannot be written: no such file/m)
+      assert.match(stderr, /^destination +b, .*, in RUNNING$/m)
+    })
   })
 
   describe('with a participant', () => {
@@ -285,6 +294,16 @@ describe('vfio-migrate move', function () {
     assert.equal(error.cause?.code, 'ERR_VFIO_POLICY')
     const slow = ['move', 'mock:size=1MiB', 'mock:size=1MiB', '--release', '--bandwidth', '8MiB/s']
     assert.ok((await jsonOf(slow, move)).totalMs >= 125)
+  })
+
+  it('exits with 4 and says whose the state is when the destination has it and does not run', async () => {
+    const words = ['move', 'mock:name=a,origin=lent', 'mock:name=b,origin=lent,fault=RESUME_INITIATOR:EIO']
+    const { exit, stdout, stderr } = await inProcess([...words, '--release', '--json'])
+    const { error, report } = v.parse(failure, JSON.parse(stdout))
+    assert.deepEqual([exit, report?.outcome, error.cause?.code], [4, 'destination', 'EIO'])
+    const sides = report?.devices.flatMap(({ source, destination }) => [source.state, destination.state])
+    assert.deepEqual(sides, ['STOP', 'RUNNING_P2P'])
+    assert.match(stderr, /^The destination has taken the state over: the source may run again only when/m)
   })
 
   it('leaves a lent device that is stuck unless it is told to reset it', async () => {
