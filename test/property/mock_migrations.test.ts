@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { migrate, openDevice } from 'vfio-migrate'
 import { MockDevice, VirtualClock, type MockOptions } from 'vfio-migrate/mock'
+import { pairOf } from '../unit/migration/pair.js'
 import { expectedDigest } from './expected_state.js'
 import { moveByCalls, type Manner } from './moving.js'
 
@@ -129,11 +130,11 @@ describe('1,000 migrations of mocks, each of its own kind, on the virtual clock'
           from,
           to,
           onProgress: progress => {
-            const arcs = 'side' in progress && progress.side === 'destination' ? progress.arcs : []
+            const arcs = progress.kind === 'arcs' && progress.side === 'destination' ? progress.arcs : []
             if (arcs.some(arc => arc.from === 'RESUMING')) whenLoaded = target.digest()
           },
         })
-        assert.equal(report.destination.state, 'RUNNING')
+        assert.equal(pairOf(report).destination.state, 'RUNNING')
         assert.equal(whenLoaded, source.digest())
         const { size, workingSet } = given.common
         const worked = { size, workingSet, seed: 0x0123_4567_89ab_cdefn, epoch: source.epoch }

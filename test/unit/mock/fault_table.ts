@@ -132,8 +132,8 @@ export const migrations: readonly Row[] = [
 
 /**
  * Another holder of the device resets it in the middle of a command, which then ends with status 4: it is RUNNING, and
- * what it held is gone. Where an arc failed that finishes the saving group, this side asks for one more reset, and a
- * destination that was opened here gets one more.
+ * what it held is gone. Where an arc failed that finishes the saving group, this side asks for one more reset.
+ * Nobody touches a device that somebody else has moved.
  */
 // prettier-ignore
 export const resets: readonly Row[] = [
@@ -142,5 +142,5 @@ export const resets: readonly Row[] = [
   atSource({ on: 'QUERY', nth: 5, reset: true }, 'EIO', asBefore),
   atSource({ on: 'SUSPEND_INITIATOR', reset: true }, 'EIO', asBefore),
   atSource({ on: 'SUSPEND_RESPONDER', reset: true }, 'EIO', ['RUNNING', 'reset']),
-  atDestination({ on: 'LOAD', reset: true }, 'EIO', blank),
+  atDestination({ on: 'LOAD', reset: true }, 'EIO', asBefore),
 ]

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict'
+import { fileURLToPath } from 'node:url'
+import {
+  migrate,
+  MigrationError,
+  type Device,
+  type MigrateOptions,
+  type MigrationReport,
+} from '#lib/index.js'
+import { openBottle, openBottledPair, type BottledPair } from './bottle.ts'
+import { eventually } from './bottle_wait.ts'
+import type { BottledFunction } from './bottled.ts'
+import { runChild, startChild } from './child.ts'
+import { checkOneOwner, checkReport } from './engine.ts'
+import { participantIova, startParticipant } from './participant.ts'
+
+const size = 64 * 2 ** 10
+
+const fdsOf = (...devices: readonly Device[]): number[] =>
+  devices.flatMap(device => Object.values(device.lend()) as number[])
+
+const resetsOf = async ({ from, to }: BottledPair): Promise<number[]> => [
+  await from.resets(),
+  await to.resets(),
+]
+
+/** What a process came to that migrated lent devices. */
+interface Told {
+  readonly report: MigrationReport
+  readonly code?: string
+}
+
+/** Has another process migrate the devices of this one. */
+async function migrateElsewhere(
+  { source, destination }: BottledPair,
+  options: Partial<MigrateOptions> = {},
+): Promise<Told> {
+  const { code, stdout, stderr } = await runChild(
+    'migrate_lent',
+    [JSON.stringify(options)],
+    fdsOf(source, destination),
+  )
+  assert.deepEqual([code, stderr], [0, ''])
+  return JSON.parse(stdout) as Told
+}
+
+/** Another process, to which the device is lent, resets it or leads it somewhere. */
+async function meddle(device: Device, act: string): Promise<void> {
+  const { code, stderr } = await runChild('meddle', [act], fdsOf(device))
+  assert.deepEqual([code, stderr], [0, ''])
+}
+
+/** A migration that is to fail. */
+async function failure(migration: Promise<unknown>): Promise<MigrationError> {
+  const error: unknown = await migration.then(
+    () => assert.fail('it migrated'),
+    (reason: unknown) => reason,
+  )
+  assert.ok(error instanceof MigrationError, String(error))
+  return error
+}
+
+const codeOf = ({ cause }: Error): string | undefined => (cause as { code?: string } | undefined)?.code
+
+describe('migrate() of devices that another process lends', () => {
+  it('moves the state, and leaves both to their lender without a reset', async () => {
+    await using pair = await openBottledPair({ size, rate: size })
+    const { from, to, source, destination } = pair
+    await to.set({ rate: 0 })
+    const { report, code } = await migrateElsewhere(pair)
+    assert.equal(code, undefined)
+    checkReport(report)
+    assert.deepEqual(await to.digest(), await from.digest())
+    assert.deepEqual([await source.state(), await destination.state()], ['STOP', 'RUNNING'])
+    assert.deepEqual(await resetsOf(pair), [1, 1])
+    await to.step(1)
+    await checkOneOwner((await from.digest()).seed, [from, to])
+  })
+
+  it('leaves both stuck where it failed, rather than take from the lender what they hold', async () => {
+    await using pair = await openBottledPair({ size })
+    const { from, source, destination } = pair
+    await from.step(7)
+    const before = await from.digest()
+    await from.fault('SAVE', { status: 1 })
+    const { report, code } = await migrateElsewhere(pair)
+    assert.equal(code, 'ENODEV')
+    const [left] = report.devices
+    assert.deepEqual(
+      [left?.source, left?.destination].map(side => [side?.wasReset, side?.recovery]),
+      [
+        [false, 'reset'],
+        [false, 'reset'],
+      ],
+    )
+    assert.deepEqual(await resetsOf(pair), [1, 1])
+    assert.deepEqual([await source.state(), await destination.state()], ['PRE_COPY', 'RESUMING'])
+    // Nothing but its session is spoilt.
+    assert.deepEqual(await from.digest(), before)
+    assert.ok(await from.isRunning())
+    await source.reset()
+    await destination.reset()
+    checkReport(await migrate({ from: source, to: destination }))
+  })
+
+  it('resets both where it failed and the lender wants it', async () => {
+    await using pair = await openBottledPair({ size })
+    const { from, source, destination } = pair
+    await from.fault('SAVE', { status: 1 })
+    const { report } = await migrateElsewhere(pair, { onStuck: 'reset' })
+    const [left] = report.devices
+    assert.deepEqual([left?.source.wasReset, left?.destination.wasReset], [true, true])
+    assert.deepEqual(await resetsOf(pair), [2, 2])
+    assert.deepEqual([await source.state(), await destination.state()], ['RUNNING', 'RUNNING'])
+  })
+
+  it('goes back to a participant that has memory and interrupts, and its beats go on', async () => {
+    await using bottle = await openBottle({ size, rate: size })
+    const [from, to] = bottle.functions as [BottledFunction, BottledFunction]
+    await using vmm = await startParticipant([from.address, to.address])
+    for (const order of ['map 0', 'master 0 1', 'irqs 0']) await vmm.order(order)
+    await from.setWindow({ iova: participantIova, vector: 0 })
+    const before = await vmm.nextBeat(0)
+    await to.fault('LOAD', { status: 1 })
+    const program = fileURLToPath(new URL('../../dist-test/kernel/child/migrate_lent.js', import.meta.url))
+    assert.equal(await vmm.lend([process.execPath, program]), 0)
+    const after = await vmm.nextBeat(0)
+    assert.equal(after?.seed, before?.seed)
+    assert.ok(after && before && after.epoch > before.epoch && after.counter > before.counter)
+    assert.deepEqual([await from.resets(), await to.resets()], [1, 1])
+    await checkOneOwner(after.seed, [from, to])
+  })
+})
+
+describe('two processes that migrate one device', () => {
+  it('are told of each other, until the call in the kernel of one that was killed has ended', async () => {
+    await using pair = await openBottledPair({ size })
+    const { from, to, source, destination } = pair
+    await from.step(7)
+    const before = await from.digest()
+    const isLocked = async (pid: number): Promise<void> =>
+      assert.rejects(migrate({ from: source, to: destination }), {
+        code: 'ERR_VFIO_LOCKED',
+        message: new RegExp(`'${source.name}'.*process ${pid} `),
+      })
+
+    await from.fault('SUSPEND_INITIATOR', 'hold')
+    const other = startChild('migrate_lent', ['{}'], fdsOf(source, destination))
+    await from.isHeld('SUSPEND_INITIATOR')
+    await isLocked(other.pid)
+    other.kill('SIGKILL')
+    await isLocked(other.pid)
+    await from.release()
+    assert.equal((await other.ended).signal, 'SIGKILL')
+
+    // The SET has gone on to its end, and nobody behind it.
+    assert.deepEqual([await source.state(), await destination.state()], ['PRE_COPY_P2P', 'RESUMING'])
+    await assert.rejects(migrate({ from: source, to: destination }), {
+      code: 'ERR_VFIO_REFUSED',
+      message: /source-state|destination-state|PRE_COPY_P2P/,
+    })
+    await source.setState('RUNNING')
+    await destination.reset()
+    assert.deepEqual(await from.digest(), before)
+    checkReport(await migrate({ from: source, to: destination }))
+    await to.step(1)
+    await checkOneOwner(before.seed, [from, to])
+  })
+})
+
+describe('a source that another process', () => {
+  const quietly = { participantLimits: { quiesce: 50_000 } } as const
+
+  it('resets while it gives is left as that has left it', async () => {
+    await using pair = await openBottledPair({ size })
+    const { from, to, source, destination } = pair
+    await from.step(7)
+    let reset: Promise<void> | undefined
+    const error = await failure(
+      migrate({
+        from: source,
+        to: destination,
+        onProgress: ({ kind }) => {
+          if (kind === 'round') reset ??= meddle(source, 'reset')
+        },
+        policy: () => 'continue',
+      }),
+    )
+    await reset
+    // By chance of which call met the device first: one on the data_fd answers ENODEV once it is dead, and EINVAL in RUNNING.
+    const code = codeOf(error) ?? ''
+    assert.ok(['ENODEV', 'EINVAL', 'ERR_VFIO_SESSION_ENDED', 'ERR_VFIO_STATE_MOVED'].includes(code), code)
+    assert.equal(error.report.outcome, 'source')
+    const [moved] = error.report.devices
+    assert.deepEqual([moved?.source.wasReset, moved?.destination.wasReset], [false, true])
+    assert.deepEqual(await resetsOf(pair), [2, 2])
+    assert.deepEqual([await source.state(), await destination.state()], ['RUNNING', 'RUNNING'])
+    assert.equal((await from.digest()).epoch, 0n)
+    assert.deepEqual([await from.isRunning(), (await to.digest()).epoch], [true, 0n])
+  })
+
+  for (const [act, state, resets] of [
+    ['reset', 'RUNNING', 2],
+    ['RUNNING', 'RUNNING', 1],
+    ['PRE_COPY_P2P', 'PRE_COPY_P2P', 1],
+    ['STOP', 'STOP', 1],
+  ] as const) {
+    const what = act === 'reset' ? 'resets' : `leads to ${act}`
+    it(`${what} before it is stopped is not touched any more`, async () => {
+      await using pair = await openBottledPair({ size })
+      const { from, to, source, destination } = pair
+      await from.step(7)
+      const before = await from.digest()
+      const error = await failure(
+        migrate({
+          from: source,
+          to: destination,
+          participant: { quiesce: () => meddle(source, act) },
+          ...quietly,
+        }),
+      )
+      assert.equal(codeOf(error), 'ERR_VFIO_STATE_MOVED')
+      assert.equal(error.report.outcome, 'source')
+      assert.equal(error.report.devices[0]?.source.wasReset, false)
+      assert.deepEqual([await source.state(), await destination.state()], [state, 'RUNNING'])
+      assert.deepEqual(await resetsOf(pair), [resets, 2])
+      if (act !== 'reset') assert.deepEqual(await from.digest(), before)
+      assert.equal((await to.runs()).filter(({ seed }) => seed === before.seed).length, 0)
+      await source.setState('RUNNING')
+      await eventually(() => from.isRunning())
+    })
+  }
+})
