@@ -81,6 +81,11 @@ export interface DeviceCalls {
    * further. Whatever keeps it from getting there breaks the barrier. Only backends with a `barrier` take one.
    */
   setStates(states: readonly number[], gate?: Gate): Promise<ArcsAnswer>
+  /**
+   * As `setStates`, after a GET in the same breath: where that does not answer `from` nothing is SET, and `found` says what
+   * it was. A backend that lacks it is asked by `getState` before.
+   */
+  setStatesFrom?(states: readonly number[], from: number, gate?: Gate): Promise<ArcsAnswer>
   /** VFIO_DEVICE_FEATURE_MIG_DATA_SIZE: bytes. */
   dataSize(): Promise<Answer>
   /** VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2: a one-way opt-in, kept until the last close of the device. */
@@ -124,6 +129,8 @@ export interface SessionCalls {
 
 /** What `setStates` did. */
 export interface ArcsAnswer {
+  /** What GET answered, the state's number or -errno, where that was not the state to begin in. */
+  readonly found?: Answer
   /** 0, or -errno of the SET that failed, or of what had to be made before the first one. */
   readonly result: Answer
   /** How many SETs succeeded; fewer than were asked for with a `result` of 0 where the gate did not open. */

@@ -55,6 +55,8 @@ export interface PlannedPath extends Plan {
 /** What a path came to: `error` where it failed, `heldIn` where it was not let through its gate. @internal */
 export interface DrivenPath {
   readonly arcs: Arc[]
+  /** When the first SET was issued. */
+  readonly begunAt?: number
   readonly error?: Error
   readonly heldIn?: StateName
 }
@@ -179,14 +181,22 @@ export class Device {
    * that the kernel answered afterwards, and the recovery.
    */
   async setState(target: StateName, options: PathOptions = {}): Promise<Arc[]> {
-    const path = await this.plan(`setState('${target}')`, target, options)
+    const path = await this.plan(`setState('${target}')`, target, options, true)
     const { arcs, error } = await path.drive()
     if (error !== undefined) throw error
     return arcs
   }
 
-  /** Checks a path and begins nothing. @internal */
-  async plan(operation: string, target: StateName, options: PathOptions): Promise<PlannedPath> {
+  /**
+   * Checks a path and begins nothing. Where no other device depends on it, the state to begin in is asked in one breath with
+   * the first SET. @internal
+   */
+  async plan(
+    operation: string,
+    target: StateName,
+    options: PathOptions,
+    isAlone: boolean,
+  ): Promise<PlannedPath> {
     this.#checkUsable(operation)
     if (!this.capabilities.stopCopy) throw await this.#facts.whyNotMigratable()
     checkTarget(target, this.capabilities, this.name)
@@ -197,7 +207,7 @@ export class Device {
     this.#busy = busy
     const check = (): void => this.#checkOpen(operation)
     try {
-      const plan = await this.#path.plan(target, options, check)
+      const plan = await this.#path.plan(target, options, check, isAlone)
       return {
         ...plan,
         check,

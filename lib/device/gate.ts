@@ -23,12 +23,14 @@ export class LoopBarrier implements Barrier {
   }
 }
 
-/** `setStates` with a gate of whichever kind. @internal */
+/** `setStates` with a gate of whichever kind, after a GET in the same breath where `from` is given. @internal */
 export async function setStates(
   calls: DeviceCalls,
   states: readonly number[],
   gate: Gate | undefined,
+  from?: number,
 ): Promise<ArcsAnswer> {
+  if (from !== undefined && calls.setStatesFrom) return await calls.setStatesFrom(states, from, gate)
   if (!(gate?.barrier instanceof LoopBarrier)) return await calls.setStates(states, gate)
   return await inTwoParts(calls, states, gate.barrier, gate.before)
 }

@@ -7,7 +7,7 @@ import type { Capabilities } from '../kernel/feature.ts'
 import { stateName, stateNumber, type StateName } from '../kernel/state.ts'
 import { setStates } from './gate.ts'
 import type { DeviceSession } from './session.ts'
-import { checkUnmoved, edgesOf, opensSession, planPath, poisons, type Edge } from './transition.ts'
+import { checkUnmoved, edgesOf, moved, opensSession, planPath, poisons, type Edge } from './transition.ts'
 
 const request = 'VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE'
 
@@ -29,6 +29,8 @@ export interface Plan {
   readonly edges: readonly Edge[]
   /** The whole path is one SET. */
   readonly direct: boolean
+  /** `from` was not asked of the kernel yet: it is, in one breath with the first SET. */
+  readonly isUnasked: boolean
 }
 
 /** What a path came to. @internal */
@@ -37,6 +39,8 @@ export interface PathOutcome {
   readonly failure?: { readonly error: VfioSystemError; readonly poisons: boolean }
   /** It was not let through its gate: where the device waits. */
   readonly heldIn?: StateName
+  /** When the first SET was issued, in ms on the backend's clock; absent where none was. */
+  readonly begunAt?: number
 }
 
 /** The state that the kernel answers. @internal */
@@ -44,11 +48,11 @@ export async function askState({ calls, name }: DeviceBackend): Promise<StateNam
   const answer = await calls.getState()
   const state = stateName(answer)
   if (state !== undefined) return state
-  throw new VfioSystemError(
-    answer < 0 ? answer : -errno.EPROTO,
-    { syscall: 'ioctl', request },
-    { device: name },
-  )
+  throw unanswered(answer, name)
+}
+
+function unanswered(answer: number, device: string): VfioSystemError {
+  return new VfioSystemError(answer < 0 ? answer : -errno.EPROTO, { syscall: 'ioctl', request }, { device })
 }
 
 /** Drives a device along the kernel's table, and keeps its session in step. @internal */
@@ -63,27 +67,39 @@ export class PathDriver {
     this.#session = session
   }
 
-  /** Touches nothing. `checkOpen` is called when the state is known. */
-  async plan(target: StateName, options: PathOptions, checkOpen: () => void): Promise<Plan> {
-    const { name } = this.#backend
-    const from = await askState(this.#backend)
+  /** Touches nothing. `checkOpen` is called when the state is known. `isAlone`: no other device depends on this path. */
+  async plan(
+    target: StateName,
+    options: PathOptions,
+    checkOpen: () => void,
+    isAlone: boolean,
+  ): Promise<Plan> {
+    const { name, calls } = this.#backend
+    const isUnasked = isAlone && calls.setStatesFrom !== undefined && (options.from ?? target) !== target
+    const from = isUnasked && options.from !== undefined ? options.from : await askState(this.#backend)
     checkOpen()
     await this.#session.reconcile(from)
     if (options.from !== undefined) checkUnmoved(options.from, from, name)
     const edges = edgesOf(from, planPath(from, target, this.#capabilities, name))
     this.#session.checkPath(edges)
     throwIfAborted(options.signal)
-    return { from, target, edges, direct: options.direct === true }
+    return { from, target, edges, direct: options.direct === true, isUnasked }
   }
 
   /** Drives the device along the path, with the others of a `gate` where there is one. */
-  async drive({ from, target, edges, direct }: Plan, gate?: Gate): Promise<PathOutcome> {
+  async drive({ from, target, edges, direct, isUnasked }: Plan, gate?: Gate): Promise<PathOutcome> {
     if (edges.length === 0) return { arcs: [] }
 
     this.#session.before(edges)
     const steps = direct ? [{ from, to: target }] : edges
     const states = steps.map(({ to }) => stateNumber(to))
-    const answer = await setStates(this.#backend.calls, states, gate)
+    const answer = await setStates(
+      this.#backend.calls,
+      states,
+      gate,
+      isUnasked ? stateNumber(from) : undefined,
+    )
+    if (answer.found !== undefined) throw await this.#moved(answer, from)
     const made = direct && answer.result >= 0 ? edges : steps.slice(0, answer.done)
     const arcs = steps
       .slice(0, answer.done)
@@ -93,7 +109,9 @@ export class PathDriver {
     if (failed === undefined) {
       await this.#session.after(made, answer)
       if (answer.result < 0) throw this.#notBegun(answer.result, from)
-      return answer.done < steps.length ? { arcs, heldIn: await this.#whereNow(arcs, from) } : { arcs }
+      const [begunAt] = answer.times
+      const begun = { arcs, ...(begunAt !== undefined && { begunAt }) }
+      return answer.done < steps.length ? { ...begun, heldIn: await this.#whereNow(arcs, from) } : begun
     }
     if (await this.#isGone(answer)) {
       await this.#session.end('the device is gone')
@@ -105,6 +123,16 @@ export class PathDriver {
       arcs,
       failure: { error: await this.#explain(answer.result, failed, arcs, spoilt), poisons: spoilt },
     }
+  }
+
+  /** It was not where it was left: nothing was SET. */
+  async #moved(answer: ArcsAnswer, expected: StateName): Promise<Error> {
+    const { name } = this.#backend
+    const state = stateName(answer.found ?? -errno.EPROTO)
+    if (state === undefined) return unanswered(answer.found ?? 0, name)
+    await this.#session.reconcile(state)
+    await this.#session.after([], answer)
+    return moved(expected, state, name)
   }
 
   /** Where its arcs have led it, unless a reset came meanwhile. */

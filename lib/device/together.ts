@@ -22,6 +22,8 @@ export interface TogetherOptions {
 /** What became of one device: the arcs that it made, and what it did not get to `target` for. */
 export interface TogetherOutcome {
   readonly arcs: readonly Arc[]
+  /** When its first SET was issued, in ms on the device's clock; absent where none was. */
+  readonly begunAt?: number
   readonly error?: Error
 }
 
@@ -65,7 +67,8 @@ async function planAll(
   const planned = await Promise.allSettled(
     devices.map((device, index) => {
       const left = from?.[index]
-      return device.plan(operation, target, { ...(signal && { signal }), ...(left && { from: left }) })
+      const options = { ...(signal && { signal }), ...(left && { from: left }) }
+      return device.plan(operation, target, options, devices.length === 1)
     }),
   )
   const paths = planned.flatMap(plan => (plan.status === 'fulfilled' ? [plan.value] : []))
@@ -97,13 +100,13 @@ function barrierFor(paths: readonly PlannedPath[]): Barrier | undefined {
 }
 
 function outcomeOf(
-  { arcs, error, heldIn }: DrivenPath,
+  { arcs, begunAt, error, heldIn }: DrivenPath,
   index: number,
   devices: readonly Device[],
   driven: readonly DrivenPath[],
 ): TogetherOutcome {
   if (error !== undefined) return { arcs, error }
-  if (heldIn === undefined) return { arcs }
+  if (heldIn === undefined) return { arcs, ...(begunAt !== undefined && { begunAt }) }
   const { name = '' } = devices[index] ?? {}
   const failed = driven.findIndex(one => one.error !== undefined)
   const cause = driven[failed]?.error

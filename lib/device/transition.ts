@@ -69,8 +69,12 @@ export function checkTarget(
 
 /** Refuses a device that is not where whoever drives it left it. */
 export function checkUnmoved(expected: StateName, state: StateName, device: string): void {
-  if (state === expected) return
-  throw new VfioError(
+  if (state !== expected) throw moved(expected, state, device)
+}
+
+/** @internal */
+export function moved(expected: StateName, state: StateName, device: string): VfioError {
+  return new VfioError(
     'ERR_VFIO_STATE_MOVED',
     `'${device}' is in ${state} and not in ${expected}: a reset or another process moved it. Whoever else drives it stops doing so; then begin again from ${state}`,
     { device, state, recovery: state === 'ERROR' ? 'reset' : 'none' },

@@ -22,6 +22,7 @@ export function inProcessLink<A, B>(capacity: number = usualCapacity): [Link<A, 
 
 function end<Sent, Received>(out: Lane<Sent>, into: Lane<Received>): Link<Sent, Received> {
   return {
+    roundTripMs: 0,
     send: async message => await out.put(message),
     receive: async () => await into.take(),
     close: (why = new VfioError('ERR_VFIO_LINK', 'The link between the two sides was closed')) => {

@@ -6,6 +6,8 @@ export interface Link<Sent, Received> {
   send(message: Sent): Promise<void>
   /** The next message. Rejects when the other end has gone and nothing of it is left. */
   receive(): Promise<Received>
+  /** What a message there and its answer are under way together, in ms: nothing inside one process. */
+  readonly roundTripMs: number
   /** Ends both ends. Idempotent. */
   close(why?: Error): void
 }

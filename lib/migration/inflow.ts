@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import { finished } from 'node:stream/promises'
 import { crc32 } from 'node:zlib'
 import type { Device } from '../device/device.ts'
 import { VfioError } from '../errors.ts'
@@ -61,9 +60,6 @@ export class Inflow {
    */
   async end({ bytes, crc32 }: Pick<End, 'bytes' | 'crc32'>): Promise<void> {
     await this.#changed.until(() => this.#queued === 0)
-    const sink = this.#device.resumingStream
-    sink.end()
-    await finished(sink)
     const why = this.#unlike(bytes, crc32) ?? this.#parser.incomplete()
     if (why === undefined) return
     const text = `'${this.#device.name}' holds no whole state: ${why}`

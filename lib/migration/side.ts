@@ -165,13 +165,14 @@ const p2pStates: ReadonlySet<StateName> = new Set(['PRE_COPY_P2P', 'RUNNING_P2P'
 
 /**
  * Leads devices to `target`. Those of a set go through their P2P states, and none beyond before all are there.
+ * @returns when the first arc of all was begun, in ms on the devices' clock; undefined where none was to be made.
  * @throws the error of a device that failed, rather than of one that was held back for it.
  */
 export async function lead(
   sides: readonly Side[],
   target: StateName,
   { isSet = false }: { isSet?: boolean } = {},
-): Promise<void> {
+): Promise<number | undefined> {
   const driven = setStatesTogether(
     sides.map(({ device }) => device),
     target,
@@ -184,4 +185,6 @@ export async function lead(
   const first = errors.find(error => !(isVfioError(error) && error.code === 'ERR_VFIO_HELD_BACK'))
   const told = first ?? errors[0]
   if (told) throw told
+  const begun = outcomes.flatMap(({ begunAt }) => begunAt ?? [])
+  return begun.length > 0 ? Math.min(...begun) : undefined
 }

@@ -124,11 +124,11 @@ export class SourceRole {
   }
 
   async #switchOver(): Promise<void> {
-    const { members, stop, timeline, isSet } = this.#o
+    const { link, members, stop, timeline, isSet } = this.#o
     stop.throwIfStopped()
     timeline.begin('stop-copy')
     this.times.stoppingAt = this.#now()
-    await lead(this.#sides, 'STOP_COPY', { isSet })
+    this.times.stoppingAt = (await lead(this.#sides, 'STOP_COPY', { isSet })) ?? this.times.stoppingAt
     this.times.stoppedAt = this.#now()
     timeline.begin('load')
     const yielded = this.#yield()
@@ -140,7 +140,7 @@ export class SourceRole {
     await timeline.during('complete', () => stop.during(this.#inbox.allComplete(members.length)))
     this.times.completeAt = this.#now()
     const { error } = await stop.during(this.#inbox.expect('running'))
-    this.times.runningAt = this.#now()
+    this.times.runningAt = this.#now() - link.roundTripMs / 2
     if (error !== undefined) this.#failure = { error }
   }
 

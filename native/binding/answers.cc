@@ -122,6 +122,7 @@ Napi::Value ToJs(Napi::Env env, Arcs& arcs) {
   object.Set("done", Number(env, arcs.done));
   object.Set("times", CopyToArray<Napi::Float64Array>(env, arcs.times.get(), arcs.time_count));
   object.Set("arc", Number(env, arcs.arc));
+  if (arcs.moved) object.Set("found", Napi::Number::New(env, static_cast<double>(arcs.found)));
   if (arcs.passed > 0) object.Set("passed", Napi::Number::New(env, arcs.passed));
   if (!arcs.session) return object;
   Napi::Value session = Environment::Of(env).Wrap(std::move(arcs.session));

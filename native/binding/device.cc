@@ -67,6 +67,7 @@ Napi::Function DeviceObject::Define(Napi::Env env) {
                          InstanceMethod<&DeviceObject::MigrationFlags>("migrationFlags"),
                          InstanceMethod<&DeviceObject::GetState>("getState"),
                          InstanceMethod<&DeviceObject::SetStates>("setStates"),
+                         InstanceMethod<&DeviceObject::SetStatesFrom>("setStatesFrom"),
                          InstanceMethod<&DeviceObject::DataSize>("dataSize"),
                          InstanceMethod<&DeviceObject::OptInPrecopyInfoV2>("optInPrecopyInfoV2"),
                          InstanceMethod<&DeviceObject::DmaLoggingStart>("dmaLoggingStart"),
@@ -172,12 +173,23 @@ Napi::Value DeviceObject::MigrationFlags(Info info) { return Call(info, feature:
 Napi::Value DeviceObject::GetState(Info info) { return Call(info, feature::GetState); }
 
 Napi::Value DeviceObject::SetStates(Info info) {
-  if (!IsOurs(info)) return Napi::Value();
   Arguments arguments(info);
-  Path path = ReadPath(&arguments, info.Env());
+  return Drive(info, &arguments, kAnyState, 1);
+}
+
+Napi::Value DeviceObject::SetStatesFrom(Info info) {
+  Arguments arguments(info);
+  uint32_t from = static_cast<uint32_t>(arguments.Integer(1, "from", 0, kAnyState - 1));
+  return Drive(info, &arguments, from, 2);
+}
+
+Napi::Value DeviceObject::Drive(Info info, Arguments* arguments, uint32_t from, size_t gate) {
+  if (!IsOurs(info)) return Napi::Value();
+  Path path = ReadPath(arguments, info.Env());
+  path.from = from;
   size_t before = 0;
-  Held<Barrier> barrier = ReadGate(&arguments, 1, path.count, &before);
-  if (arguments.failed()) return arguments.Throw();
+  Held<Barrier> barrier = ReadGate(arguments, gate, path.count, &before);
+  if (arguments->failed()) return arguments->Throw();
   if (!path.states) return Napi::Value();
   // Only now: a gate that is let go breaks its barrier.
   path.gate = Gate(std::move(barrier), before);

@@ -4,6 +4,7 @@
 #include <napi.h>
 
 #include "../core/device.h"
+#include "arguments.h"
 #include "completion.h"
 
 namespace vfio_migrate {
@@ -27,6 +28,7 @@ class DeviceObject final : public Napi::ObjectWrap<DeviceObject> {
   Napi::Value MigrationFlags(Info info);
   Napi::Value GetState(Info info);
   Napi::Value SetStates(Info info);
+  Napi::Value SetStatesFrom(Info info);
   Napi::Value DataSize(Info info);
   Napi::Value OptInPrecopyInfoV2(Info info);
   Napi::Value DmaLoggingStart(Info info);
@@ -41,6 +43,8 @@ class DeviceObject final : public Napi::ObjectWrap<DeviceObject> {
   Napi::Value InControlLane(Info info, Work work);
   /// `call(fd)` in the control lane.
   Napi::Value Call(Info info, Answer (*call)(int));
+  /// SET in turn; the gate is the argument of that index.
+  Napi::Value Drive(Info info, Arguments* arguments, uint32_t from, size_t gate);
   bool IsOurs(Info info);
 
   Held<CompletionQueue> queue_;

@@ -38,7 +38,7 @@ Arcs Device::SetStates(const Path& path) {
   Owner<DataFd> prepared;
   if (MayOpenSession(path)) arcs.result = DataFd::Prepare(Held<Device>(this), &prepared);
   WaitAt(path.gate.get());
-  SetStates(path, std::move(prepared), &arcs);
+  if (!IsMoved(path, &arcs)) SetStates(path, std::move(prepared), &arcs);
   WaitAt(nullptr);
   arcs.arc = arc();
   return arcs;
@@ -64,6 +64,14 @@ void Device::SetStates(const Path& path, Owner<DataFd> prepared, Arcs* arcs) {
     arcs->done++;
     if (data_fd >= 0) arcs->result = OpenSession(Fd(data_fd), &prepared, &arcs->session);
   }
+}
+
+bool Device::IsMoved(const Path& path, Arcs* arcs) {
+  if (path.from == kAnyState) return false;
+  arcs->found = feature::GetState(fd());
+  arcs->moved = arcs->found != static_cast<Answer>(path.from);
+  if (arcs->moved) arcs->times[arcs->time_count++] = NowMs();
+  return arcs->moved;
 }
 
 void Device::WaitAt(Barrier* barrier) {

@@ -11,10 +11,14 @@
 
 namespace vfio_migrate {
 
+constexpr uint32_t kAnyState = UINT32_MAX;
+
 /// A list of states to SET, and where on the way to wait for other devices.
 struct Path {
   std::unique_ptr<uint32_t[]> states;
   size_t count = 0;
+  /// The state that GET has to answer before the first SET; kAnyState does not ask.
+  uint32_t from = kAnyState;
   Gate gate;
 };
 
@@ -27,6 +31,9 @@ struct Arcs {
   /// When the gate was passed; 0 where there was none, or it was not.
   double passed = 0;
   uint64_t arc = 0;
+  /// What GET answered where that was not the state that the path begins in: nothing was SET.
+  Answer found = 0;
+  bool moved = false;
   Owner<DataFd> session;
 };
 
@@ -43,6 +50,7 @@ class Device final : public LaneOwner {
 
   /// How many SETs succeeded so far, on whatever path.
   uint64_t arc() const { return arc_.load(std::memory_order_acquire); }
+  /// GET where the path names the state that it begins in, and nothing more where that is another.
   /// SET for each state in turn; stops at the first that fails, at a gate that is broken, or before
   /// the first when there is no room for the session that it might open. In the control lane.
   /// Blocks.
@@ -63,6 +71,7 @@ class Device final : public LaneOwner {
   void Wake() override;
   void CloseFds() override;
   Answer OpenSession(Fd data_fd, Owner<DataFd>* prepared, Owner<DataFd>* session);
+  bool IsMoved(const Path& path, Arcs* arcs);
   void SetStates(const Path& path, Owner<DataFd> prepared, Arcs* arcs);
   /// What this device's lane waits at breaks when the device ends; null for nothing any more.
   void WaitAt(Barrier* barrier);

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { type MachineFlags, nextState, pathTo, stateNames } from '#lib/kernel/state.js'
 import { monotonicClock } from '#lib/clock.js'
+import { addon } from './addon.js'
 import { kernel } from './kernel.js'
 import {
   E,
@@ -16,6 +17,47 @@ import {
   open,
   scenario,
 } from './scenario.js'
+
+/** The requests for and of the state, in their order. */
+function asked(): string[] {
+  return kernel.lines('GET_STATE', 'SET_STATE')
+}
+
+describe('setStatesFrom', () => {
+  scenario('asks for the state and sets it in one breath', async () => {
+    const device = await open()
+    const answer = await device.setStatesFrom?.([RUNNING_P2P, STOP], RUNNING)
+    assert.deepEqual(
+      [answer?.result, answer?.done, answer?.found, answer?.times.length],
+      [0, 2, undefined, 3],
+    )
+    assert.deepEqual(asked(), ['GET_STATE 0 = 0', 'SET_STATE 0 5 = 0', 'SET_STATE 0 1 = 0'])
+  })
+
+  scenario('sets nothing on a device that is in another state, and says which', async () => {
+    const device = await open()
+    const answer = await device.setStatesFrom?.([RUNNING_P2P, RUNNING], STOP)
+    assert.deepEqual([answer?.result, answer?.done, answer?.found, answer?.times.length], [0, 0, RUNNING, 1])
+    assert.deepEqual(asked(), ['GET_STATE 0 = 0'])
+  })
+
+  scenario('sets nothing where the state cannot be asked', async () => {
+    const device = await open()
+    kernel.rule(0, 'GET_STATE', 'fail', E.EIO)
+    const answer = await device.setStatesFrom?.([RUNNING_P2P], RUNNING)
+    assert.deepEqual([answer?.done, answer?.found], [0, -E.EIO])
+    assert.equal(kernel.lines('SET_STATE').length, 0)
+  })
+
+  scenario('breaks the barrier of the others where the device is in another state', async () => {
+    const [one, two] = [await open(0), await open(1)]
+    const barrier = addon.barrier(2)
+    const waiting = one.setStates([RUNNING_P2P, STOP], { barrier, before: 1 })
+    const moved = await two.setStatesFrom?.([RUNNING_P2P, STOP], STOP, { barrier, before: 1 })
+    assert.equal(moved?.found, RUNNING)
+    assert.deepEqual([(await waiting).result, (await waiting).done], [0, 1])
+  })
+})
 
 describe('setStates', () => {
   scenario('sets one state after another and answers what each took', async () => {
