@@ -6,7 +6,7 @@ import { flag, said } from '../contract/numbers.ts'
 import type { Pair } from './pair.ts'
 import type { Participant } from './participant.ts'
 
-/** A proof that state has moved, and how much of it in which time. */
+/** A proof that state is where it belongs, and how much of it has moved in which time. */
 export interface Move {
   readonly name: string
   readonly flags: number
@@ -16,7 +16,8 @@ export interface Move {
 interface Sides {
   readonly source: Device
   readonly destination: Device
-  write(): Promise<void>
+  /** Gives the source state that neither device had, and answers what is read of it. */
+  write(): Promise<string>
   readSource(): Promise<string>
   readDestination(): Promise<string>
 }
@@ -28,24 +29,53 @@ async function withSides(
 ): Promise<string> {
   await using source = await openDevice(pair)
   await using destination = await openDevice(pair)
+  const readSource = (): Promise<string> => participant.read(pair.device, source.calls.fds())
+  const readDestination = (): Promise<string> => participant.read(pair.peer, destination.calls.fds())
+  const elsewhere = await readDestination()
   return await body({
-    source,
-    destination,
-    write: () => participant.write(pair.device, source.calls.fds()),
-    readSource: () => participant.read(pair.device, source.calls.fds()),
-    readDestination: () => participant.read(pair.peer, destination.calls.fds()),
+    ...{ source, destination, readSource, readDestination },
+    async write() {
+      const before = await readSource()
+      await participant.write(pair.device, source.calls.fds())
+      const written = await readSource()
+      // A participant that writes nothing, or reads the same of everything, would pass every proof.
+      assert.notEqual(written, before, 'the participant reads the same before its write and after it')
+      assert.notEqual(written, elsewhere, 'the participant reads the same of the device that was not written')
+      return written
+    },
   })
 }
 
-/** Carries what there is now, or to the end; the bytes. */
-async function carry(from: SessionCalls, to: SessionCalls): Promise<number> {
+/** How often a device in STOP_COPY may have nothing for 100 ms before its end is given up: a minute. */
+const mostPauses = 600
+
+/** Carries what there is now; the bytes. */
+async function carry(
+  from: SessionCalls,
+  to: SessionCalls,
+): Promise<{ bytes: number; answer: number | string }> {
   for (let bytes = 0; ;) {
     const { result, data } = await from.read(1 << 20, 100)
-    if (result === 0 || said(result) === 'ENOMSG') return bytes
+    if (result === 0 || said(result) === 'ENOMSG') return { bytes, answer: said(result) }
     assert.ok(result > 0, `read answered ${said(result)}`)
-    assert.equal(await to.write(data), result)
+    assert.equal(said(await to.write(data)), result)
     bytes += result
   }
+}
+
+/** Carries up to the end, which is a 0 and nothing else; the bytes. */
+async function carryToEnd(from: SessionCalls, to: SessionCalls): Promise<number> {
+  let all = 0
+  for (let pauses = 0; pauses < mostPauses; pauses++) {
+    const { bytes, answer } = await carry(from, to)
+    all += bytes
+    if (answer === 0) return all
+  }
+  return assert.fail('the stream of STOP_COPY has no end')
+}
+
+async function ask(session: SessionCalls): Promise<void> {
+  assert.equal(said((await session.precopyInfo()).result), 0, 'precopy info')
 }
 
 const report = (bytes: number, since: number): string =>
@@ -57,12 +87,11 @@ export const moves: readonly Move[] = [
     flags: 0,
     run: (pair, participant) =>
       withSides(pair, participant, async sides => {
-        await sides.write()
-        const written = await sides.readSource()
+        const written = await sides.write()
         const since = performance.now()
         const saving = await sides.source.begin('STOP_COPY')
         const resuming = await sides.destination.begin('RESUMING')
-        const bytes = await carry(saving, resuming)
+        const bytes = await carryToEnd(saving, resuming)
         await sides.destination.go('RUNNING')
         const told = report(bytes, since)
         assert.equal(await sides.readDestination(), written)
@@ -77,14 +106,13 @@ export const moves: readonly Move[] = [
         await sides.write()
         const saving = await sides.source.begin('PRE_COPY')
         const resuming = await sides.destination.begin('RESUMING')
-        await saving.precopyInfo()
-        const before = await carry(saving, resuming)
-        await sides.write()
-        const written = await sides.readSource()
-        await saving.precopyInfo()
+        await ask(saving)
+        const { bytes: before } = await carry(saving, resuming)
+        const written = await sides.write()
+        await ask(saving)
         const since = performance.now()
         await sides.source.go('STOP_COPY')
-        const after = await carry(saving, resuming)
+        const after = await carryToEnd(saving, resuming)
         await sides.destination.go('RUNNING')
         const told = `${before} bytes before and ${report(after, since)} after STOP_COPY`
         assert.equal(await sides.readDestination(), written)
@@ -96,10 +124,9 @@ export const moves: readonly Move[] = [
     flags: flag.PRE_COPY,
     run: (pair, participant) =>
       withSides(pair, participant, async sides => {
-        await sides.write()
-        const written = await sides.readSource()
+        const written = await sides.write()
         const saving = await sides.source.begin('PRE_COPY')
-        await saving.precopyInfo()
+        await ask(saving)
         await sides.source.go('RUNNING')
         assert.equal(await sides.readSource(), written)
         return 'the source goes on'
@@ -110,8 +137,7 @@ export const moves: readonly Move[] = [
     flags: 0,
     run: (pair, participant) =>
       withSides(pair, participant, async sides => {
-        await sides.write()
-        const written = await sides.readSource()
+        const written = await sides.write()
         await sides.source.go('STOP_COPY', 'RUNNING')
         assert.equal(await sides.readSource(), written)
         return 'the source goes on'

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { text } from 'node:stream/consumers'
 import type { DeviceFds } from '#lib/backend/seam.js'
 
 /**
@@ -14,27 +13,80 @@ export interface Participant {
   read(name: string, fds: DeviceFds): Promise<string>
 }
 
-async function run(command: string, verb: string, name: string, fds: DeviceFds): Promise<string> {
+const mostCharacters = 65_536
+
+/** The end of the command and of all that it started, which would keep the device open: by force when the time is over. */
+class Ending {
+  readonly #child: ChildProcess
+  readonly #timer: NodeJS.Timeout
+  #reason: string | undefined
+
+  constructor(child: ChildProcess, milliseconds: number) {
+    this.#child = child
+    this.#timer = setTimeout(() => this.force(`has not ended after ${milliseconds / 1000} s`), milliseconds)
+    process.once('exit', this.#kill)
+  }
+
+  get reason(): string | undefined {
+    return this.#reason
+  }
+
+  force(reason: string): void {
+    this.#reason ??= reason
+    this.#kill()
+    // Who has left the group may have the pipe still.
+    this.#child.stdout?.destroy()
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer)
+    process.removeListener('exit', this.#kill)
+  }
+
+  readonly #kill = (): void => {
+    const { pid } = this.#child
+    if (pid === undefined) return
+    try {
+      process.kill(-pid, 'SIGKILL')
+    } catch {
+      // nobody is left
+    }
+  }
+}
+
+async function run(
+  command: string,
+  milliseconds: number,
+  [verb, name, fds]: readonly [verb: string, name: string, fds: DeviceFds],
+): Promise<string> {
   const { device, iommufd, group, container } = fds
   const passed = [device, iommufd, group, container].filter(fd => fd !== undefined)
   const args = ['-c', `${command} "$@"`, 'participant', verb, name]
-  const child = spawn('sh', args, { stdio: ['ignore', 'pipe', 'inherit', ...passed] })
+  // A process group of its own, so that it can be ended whole.
+  const child = spawn('sh', args, { stdio: ['ignore', 'pipe', 'inherit', ...passed], detached: true })
   if (child.stdout === null) throw new Error('the participant has no pipe')
-  const closed = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>
-  const [answer, [code, signal]] = await Promise.all([text(child.stdout), closed])
-  if (code === 0) return answer.trim()
-  throw new Error(`participant ${verb} ${name} ended with ${String(signal ?? code)}`)
+  using ending = new Ending(child, milliseconds)
+  let answer = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    answer += text
+    if (answer.length > mostCharacters) ending.force(`printed more than ${mostCharacters} characters`)
+  })
+  const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null]
+  const failure = ending.reason ?? (code === 0 ? undefined : `ended with ${String(signal ?? code)}`)
+  if (failure !== undefined) throw new Error(`participant ${verb} ${name} ${failure}`)
+  return answer.trim()
 }
 
-export function participant(command: string): Participant {
+/** `milliseconds`: how long the command may take each time. */
+export function participant(command: string, milliseconds = 60_000): Participant {
   return {
     async write(name, fds) {
-      await run(command, 'write', name, fds)
+      await run(command, milliseconds, ['write', name, fds])
     },
     async read(name, fds) {
-      const line = await run(command, 'read', name, fds)
+      const line = await run(command, milliseconds, ['read', name, fds])
       if (line === '' || line.includes('\n'))
-        throw new Error(`participant read ${name} printed no one line: '${line}'`)
+        throw new Error(`participant read ${name} printed no one line: '${line.slice(0, 200)}'`)
       return line
     },
   }
