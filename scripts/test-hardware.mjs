@@ -32,6 +32,8 @@ function choose() {
   if (device === peer) throw new StepError(`--device and --peer are one device\n${USAGE}`, USAGE_ERROR)
   if (level !== undefined && level !== '1' && level !== '2')
     throw new StepError(`--level takes 1 or 2, not '${level}'\n${USAGE}`, USAGE_ERROR)
+  if (level === '2' && participant === undefined)
+    throw new StepError(`--level 2 takes a --participant\n${USAGE}`, USAGE_ERROR)
   /** @type {1 | 2 | undefined} */
   const only = level === undefined ? undefined : level === '1' ? 1 : 2
   return {
@@ -45,20 +47,45 @@ function choose() {
 
 /** Devices that are not there, cannot be opened, or are no pair: the message says why, and what to do. @param {any} error @returns {never} */
 function refuse(error) {
-  const isExplained =
-    error instanceof TypeError || /^ERR_(VFIO|ASSERTION)/.test(error?.code ?? '') || error?.syscall
+  const isExplained = /^ERR_(VFIO|ASSERTION)/.test(error?.code ?? '') || error?.syscall
   throw isExplained ? new StepError(error.message, MISSING) : error
+}
+
+/** Status of a process that was ended by SIGINT. */
+const INTERRUPTED = 130
+
+/** The first Ctrl-C lets what is running come to its end, the second does not. */
+function interruption() {
+  const controller = new AbortController()
+  const interrupt = () => {
+    if (controller.signal.aborted) process.exit(INTERRUPTED)
+    say(
+      'Ends when what is running has ended and both devices are reset. At once if interrupted again: then it is the',
+    )
+    say('kernel that resets a PCI function, at its last close; an mdev stays in the state that it is in.')
+    controller.abort()
+  }
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, interrupt)
+  return controller.signal
 }
 
 await main(async () => {
   const chosen = choose()
   await setup()
+  const signal = interruption()
   /** @type {typeof import('../dist-test/hardware/run.js')} */
   const { testHardware } = await import(pathToFileURL(join(ROOT, 'dist-test/hardware/run.js')).href)
-  const { passed, failed, notRun, moved } = await testHardware({ ...chosen, say }).catch(refuse)
+  const { passed, failed, notRun, proven, hangs } = await testHardware({ ...chosen, say, signal }).catch(
+    refuse,
+  )
   record({ suite: 'hardware', passed: passed.length, failed: failed.length, skipped: notRun.length })
   const claim =
-    moved === undefined ? 'nothing is claimed about state' : `${moved} proofs that state has moved`
+    proven === undefined
+      ? 'nothing is claimed about state'
+      : `${proven} proofs that state is where it belongs`
   console.log(`${passed.length} passed, ${failed.length} failed, ${notRun.length} not run; ${claim}`)
+  // The call that does not come back would keep the process.
+  if (hangs) process.exit(1)
+  if (signal.aborted) return INTERRUPTED
   return failed.length > 0 ? 1 : 0
 })

@@ -74,7 +74,7 @@ export class Device {
 }
 
 /** Its name, or the errno that came in its place. */
-const stateName = (number: number): string =>
+export const stateName = (number: number): string =>
   states.find(name => stateNumbers[name] === number) ?? String(said(number))
 
 /** The same device through a second fd. */

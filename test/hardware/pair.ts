@@ -3,7 +3,9 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import type { DeviceBackend, DeviceCalls } from '#lib/backend/seam.js'
 import { openByName } from '#lib/device/by_name.js'
-import { SET, feature } from '../contract/numbers.ts'
+import { findDevice } from '#lib/host/find.js'
+import { stateName } from '../contract/device.ts'
+import { SET, feature, said, stateNumbers } from '../contract/numbers.ts'
 import { dataFd, inheritedFd, oddSets, pollDataFd, rawCalls, rawIoctl } from '../contract/raw/calls.ts'
 import type { Control, Controls, Flavour, Handle, KernelSeries, Subject } from '../contract/subject.ts'
 import { timed, type Timings } from './timings.ts'
@@ -35,6 +37,12 @@ function offered(): Control[] {
   ]
 }
 
+/** Of two names that are there, and are not one device. Opens nothing: a name that was mistyped costs nobody its state. */
+async function checkNames(device: string, peer: string): Promise<void> {
+  const [one, two] = [await findDevice(device), await findDevice(peer)]
+  assert.notEqual(one.sysfsPath, two.sysfsPath, `${device} and ${peer} are one device, ${one.name}`)
+}
+
 interface Facts {
   readonly driver: string
   readonly flags: number
@@ -42,14 +50,31 @@ interface Facts {
   readonly kernel: KernelSeries
 }
 
-/** What the kernel answers of one device; a device that does not migrate has no flags. */
+/** What the kernel answers of one device. */
 async function ask(name: string): Promise<Facts> {
   const { driver = 'unknown', calls } = await openByName(name, {})
-  const flags = Math.max(0, await calls.migrationFlags())
-  const logging = (await calls.probe(feature.DMA_LOGGING_START, SET)) === 0
-  const hasInfoV2 = (await calls.probe(feature.MIG_PRECOPY_INFOv2, SET)) !== -25
-  await calls.close()
-  return { driver, flags, logging, kernel: hasInfoV2 ? '7.2' : '6.12' }
+  try {
+    const flags = await calls.migrationFlags()
+    assert.ok(flags > 0, `${name}, in the hands of ${driver}, does not migrate`)
+    const logging = (await calls.probe(feature.DMA_LOGGING_START, SET)) === 0
+    const hasInfoV2 = (await calls.probe(feature.MIG_PRECOPY_INFOv2, SET)) !== -25
+    return { driver, flags, logging, kernel: hasInfoV2 ? '7.2' : '6.12' }
+  } finally {
+    await calls.close()
+  }
+}
+
+/** That the device is RUNNING when it is opened once more. One that is not is reset, which mtty wants before it is closed. */
+export async function checkLeftRunning(name: string): Promise<void> {
+  const { calls } = await openByName(name, {})
+  try {
+    const state = await calls.getState()
+    if (state === stateNumbers.RUNNING) return
+    const answer = said(await calls.reset())
+    assert.fail(`${name} was left in ${stateName(state)}; the reset that it got now answered ${answer}`)
+  } finally {
+    await calls.close()
+  }
 }
 
 async function open(name: string, timings: Timings): Promise<Handle> {
@@ -72,14 +97,19 @@ async function open(name: string, timings: Timings): Promise<Handle> {
     calls,
     controls,
     async dispose() {
-      for (const fd of fds) await fd.reset()
+      const answers: (number | string)[] = []
+      for (const fd of fds) answers.push(said(await fd.reset()))
       await Promise.all(fds.map(fd => fd.close()))
+      // The rule may have closed it.
+      const failed = answers.filter(answer => answer !== 0 && answer !== 'EBADF')
+      assert.deepEqual(failed, [], `the reset of ${name} at the end`)
     },
   }
 }
 
 /** A real device and a second one like it, which a rule that wants two gets. Opening a PCI function resets it. */
 export async function openPair(device: string, peer: string, timings: Timings): Promise<Pair> {
+  await checkNames(device, peer)
   const [own, other] = [await ask(device), await ask(peer)]
   assert.deepEqual(other, own, `${device} and ${peer} are not alike`)
   const { driver, flags, logging, kernel } = own
@@ -88,7 +118,7 @@ export async function openPair(device: string, peer: string, timings: Timings): 
   return {
     title: `${device} and ${peer}, ${driver}`,
     real: undefined,
-    flavour: flags === 0 ? 'none' : (flavours[driver] ?? 'other'),
+    flavour: flavours[driver] ?? 'other',
     ...{ device, peer, driver, flags, logging, kernel },
     controls,
     lacks: new Set(),
@@ -99,8 +129,11 @@ export async function openPair(device: string, peer: string, timings: Timings): 
       return {
         ...handle,
         async dispose() {
-          await handle.dispose()
-          taken.delete(name)
+          try {
+            await handle.dispose()
+          } finally {
+            taken.delete(name)
+          }
         },
       }
     },

@@ -3,7 +3,7 @@ import { wants } from '../contract/evidence.ts'
 import { applies, isAbout, type Rule } from '../contract/rule.ts'
 import { rules } from '../contract/rules/index.ts'
 import { moves } from './moves.ts'
-import { openPair, type Pair } from './pair.ts'
+import { checkLeftRunning, openPair, type Pair } from './pair.ts'
 import { participant } from './participant.ts'
 import { timingLines, type Timings } from './timings.ts'
 
@@ -19,6 +19,8 @@ export interface HardwareOptions {
   /** Of level 1 only the rules whose line has this text. */
   readonly grep?: string
   readonly say: (line: string) => void
+  /** Begins nothing more; what is running comes to its end, and both devices are reset and closed. */
+  readonly signal?: AbortSignal
 }
 
 export interface HardwareReport {
@@ -26,12 +28,14 @@ export interface HardwareReport {
   readonly failed: readonly string[]
   /** Rules that are about such a device, and need what hardware does not offer. */
   readonly notRun: readonly string[]
-  /** How many proofs there are that state has moved; undefined where nobody could tell. */
-  readonly moved: number | undefined
+  /** How many proofs there are that state is where it belongs; undefined where nobody could tell. */
+  readonly proven: number | undefined
+  /** A call has not come back: it holds its device, and this process. */
+  readonly hangs: boolean
 }
 
-/** Commands of firmware take a minute at most, and no rule waits for more than a few. */
-const deadlineMs = 300_000
+/** A command of firmware takes a minute at most, and so does a participant; no rule or proof waits for ten. */
+const deadlineMs = 600_000
 
 /** A call that does not come back holds the device: nothing can be asked of it any more. */
 class Hangs extends Error {}
@@ -52,12 +56,15 @@ class Level {
   readonly passed: string[] = []
   readonly failed: string[] = []
   readonly #say: (line: string) => void
+  readonly #signal: AbortSignal | undefined
 
-  constructor(say: (line: string) => void) {
+  constructor({ say, signal }: HardwareOptions) {
     this.#say = say
+    this.#signal = signal
   }
 
   async run(id: string, sentence: string, body: () => Promise<unknown>): Promise<void> {
+    if (this.#signal?.aborted) return
     const since = performance.now()
     try {
       const answer = body()
@@ -71,10 +78,21 @@ class Level {
       if (error instanceof Hangs) throw error
     }
   }
+
+  fail(id: string, sentence: string): void {
+    this.failed.push(id)
+    this.#say(`  ✘ ${sentence}`)
+  }
 }
 
 const ms = (since: number): string => `${Math.round(performance.now() - since)} ms`
-const indented = (error: unknown): string => String(error).replace(/^/gm, '      ')
+const indented = (error: unknown): string => words(error).replace(/^/gm, '      ')
+
+/** Where the reset or the close at the end failed too, both. */
+function words(error: unknown): string {
+  if (!(error instanceof Error) || !('suppressed' in error) || !('error' in error)) return String(error)
+  return `${words(error.suppressed)}\n${words(error.error)}`
+}
 
 const line = ({ id, where, name }: Rule): string => `${where}: ${name} [${id}]`
 
@@ -91,7 +109,7 @@ async function levelOne(pair: Pair, level: Level, options: HardwareOptions): Pro
 
 async function levelTwo(pair: Pair, level: Level, options: HardwareOptions): Promise<number | undefined> {
   const { participant: command, say } = options
-  say('\nLevel 2: state that has really moved')
+  say('\nLevel 2: state is where it belongs')
   if (command === undefined) {
     say(
       '  not run: without a participant nobody can tell what state a device has, so nothing is claimed of it',
@@ -102,6 +120,14 @@ async function levelTwo(pair: Pair, level: Level, options: HardwareOptions): Pro
   for (const { name, flags, run } of moves.filter(move => (pair.flags & move.flags) === move.flags))
     await level.run(`move: ${name}`, `${name} (flags ${flags})`, () => run(pair, participant(command)))
   return level.passed.length - before
+}
+
+/** What the devices were named for: that they are RUNNING in the end, or a word of how they are. */
+async function leave({ device, peer }: Pair, level: Level, { say, signal }: HardwareOptions): Promise<void> {
+  if (signal?.aborted) say('  The run ends here: it was interrupted.')
+  if (level.passed.length + level.failed.length === 0) level.fail('nothing-ran', 'nothing was run')
+  for (const name of [device, peer])
+    await checkLeftRunning(name).catch((error: unknown) => level.fail('left-running', String(error)))
 }
 
 /** Runs what can be run on a pair of real devices; says what it does and what it finds. */
@@ -115,16 +141,22 @@ export async function testHardware(options: HardwareOptions): Promise<HardwareRe
   say(
     `${pair.title}: migration flags ${pair.flags}, ${pair.logging ? 'with' : 'without'} DMA logging, semantics of ${pair.kernel}`,
   )
-  const level = new Level(say)
+  const level = new Level(options)
   let notRun: string[] = []
-  let moved: number | undefined
+  let proven: number | undefined
+  let hangs = false
   try {
     if (options.level !== 2) notRun = await levelOne(pair, level, options)
-    if (options.level !== 1) moved = await levelTwo(pair, level, options)
+    if (options.level !== 1) proven = await levelTwo(pair, level, options)
+    await leave(pair, level, options)
   } catch (error) {
     if (!(error instanceof Hangs)) throw error
-    say('  The run ends here: a call that does not come back holds the device.')
+    hangs = true
+    say(
+      `  The run ends here: a call that does not come back holds the device. In what state ${device} and ${peer}`,
+    )
+    say('  are is not known: they are to be reset before anybody uses them.')
   }
   say(['\nTimings', ...timingLines(timings)].join('\n  '))
-  return { passed: level.passed, failed: level.failed, notRun, moved }
+  return { passed: level.passed, failed: level.failed, notRun, proven, hangs }
 }
