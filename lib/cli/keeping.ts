@@ -60,7 +60,7 @@ function held(context: Context): Keeping {
     words: hand =>
       `'${hand.title}' is held here. SIGINT (Ctrl-C), SIGTERM or SIGHUP ends this: then ${hand.fateAtClose}.`,
     keep: async () => {
-      await fired(context.interruption)
+      await ended(context)
       context.say('Closing it.')
       return 0
     },
@@ -75,15 +75,27 @@ function byProgram(program: string, context: Context): Keeping {
   }
 }
 
+/** A signal that came too late to take a move back was meant for that: the next one is meant for this. */
+async function ended({ interruption, io }: Context): Promise<void> {
+  const { divertSignals } = io
+  if (!interruption.aborted || !divertSignals) {
+    await alive(resolve => {
+      interruption.addEventListener('abort', resolve, { once: true })
+      if (interruption.aborted) resolve()
+    })
+    return
+  }
+  let giveBack: () => void = () => undefined
+  await alive(resolve => (giveBack = divertSignals(resolve)))
+  giveBack()
+}
+
 /** A promise keeps no process alive, and neither does a listener for signals. */
-async function fired(signal: AbortSignal): Promise<void> {
+async function alive(until: (resolve: () => void) => void): Promise<void> {
   const farOff = 2 ** 30
   // eslint-disable-next-line no-restricted-globals -- it measures no time
   const alive = setInterval(() => undefined, farOff)
-  await new Promise<void>(resolve => {
-    signal.addEventListener('abort', () => resolve(), { once: true })
-    if (signal.aborted) resolve()
-  })
+  await new Promise<void>(until)
   clearInterval(alive)
 }
 

@@ -71,8 +71,8 @@ async function moveAndKeep(pairs: readonly Pair[], keeping: Keeping, course: Cou
     const isLeft = sayLeft(report, given, context)
     // Their state is the destinations' now.
     for (const hand of hands.sources) await hand.close()
-    for (const hand of hands.destinations) context.say(keeping.words(hand))
     context.whenAsked(() => 'all is moved, and the destination is held here')
+    for (const hand of hands.destinations) context.say(keeping.words(hand))
     const exit = await keep(hands, given, keeping)
     return exit === exitCodes.done && isLeft ? exitCodes.left : exit
   } finally {

@@ -19,7 +19,7 @@ class Standing {
 
   private constructor(peer: Peer, words: readonly string[]) {
     this.#peer = peer
-    const all = [main, 'move', ...words, '--release', '--participant', `unix:${peer.path}`]
+    const all = [main, 'move', ...words, '--participant', `unix:${peer.path}`]
     this.child = spawn(process.execPath, all, { stdio: ['ignore', 'pipe', 'pipe'] })
     this.child.stdout.setEncoding('utf8').on('data', (text: string) => (this.stdout += text))
     this.child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -51,6 +51,12 @@ class Standing {
     await this.until(() => this.#peer.heard.some(message => message.moment === moment))
   }
 
+  /** Lets it go on from a moment at which it stands. */
+  answer(moment: string): void {
+    const id = this.#peer.heard.find(message => message.moment === moment)?.id
+    this.#peer.send(`${JSON.stringify({ id, ok: true })}\n`)
+  }
+
   async said(words: RegExp): Promise<void> {
     await this.until(() => words.test(this.stderr))
   }
@@ -71,7 +77,7 @@ class Standing {
   }
 }
 
-const pair = ['mock:name=a', 'mock:name=b']
+const pair = ['mock:name=a', 'mock:name=b', '--release']
 
 describe('a signal while a move goes on', function () {
   this.timeout(20_000)
@@ -104,7 +110,7 @@ describe('a signal while a move goes on', function () {
   })
 
   it('SIGINT twice: ends at once, and says where each device was and what to do', async () => {
-    await using standing = await Standing.begin(['mock:name=a', 'mock:name=b'], [])
+    await using standing = await Standing.begin(pair, [])
     await standing.at('quiesce')
     standing.child.kill('SIGINT')
     await standing.at('resumed')
@@ -124,5 +130,21 @@ describe('a signal while a move goes on', function () {
     standing.child.kill('SIGINT')
     assert.equal(await standing.exit(), 130)
     assert.match(standing.stderr, /'b', last known in RUNNING, is a mock/)
+  })
+
+  it('SIGINT when it is too late does not end --stay: the next one does', async () => {
+    const words = ['mock:name=a', 'mock:name=b', '--stay']
+    await using standing = await Standing.begin(words, ['quiesce', 'stopped', 'restored', 'released'])
+    await standing.at('running')
+    standing.child.kill('SIGINT')
+    await standing.said(/so that this is finished first/)
+    standing.answer('running')
+    await standing.said(/'b' is held here/)
+    assert.doesNotMatch(standing.stderr, /Closing it/)
+    standing.child.kill('SIGUSR1')
+    await standing.said(/^vfio-migrate: all is moved, and the destination is held here$/m)
+    standing.child.kill('SIGINT')
+    assert.equal(await standing.exit(), 0)
+    assert.match(standing.stderr, /Closing it\./)
   })
 })
