@@ -20,15 +20,23 @@ static bool fw_has_window(const struct fw_vf *vf)
 	return vf->window.vector != FW_NO_WINDOW;
 }
 
+/* Where an address of the function's leads in memory: 0 for nowhere, and for another device's registers. */
+static phys_addr_t fw_memory_behind(struct iommu_domain *domain, u64 iova)
+{
+	phys_addr_t address = iommu_iova_to_phys(domain, iova);
+
+	return pfn_valid(PHYS_PFN(address)) ? address : 0;
+}
+
 /* All of it or nothing, though it may lie in two pages that are not neighbours. */
 static bool fw_write_dma(struct iommu_domain *domain, u64 iova, const void *from, size_t bytes)
 {
 	size_t in_first = min_t(size_t, bytes, PAGE_SIZE - offset_in_page(iova));
-	phys_addr_t first = domain ? iommu_iova_to_phys(domain, iova) : 0;
+	phys_addr_t first = domain ? fw_memory_behind(domain, iova) : 0;
 	phys_addr_t second = 0;
 
 	if (first && bytes > in_first)
-		second = iommu_iova_to_phys(domain, iova + in_first);
+		second = fw_memory_behind(domain, iova + in_first);
 	if (!first || (bytes > in_first && !second))
 		return false;
 	memcpy(phys_to_virt(first), from, in_first);

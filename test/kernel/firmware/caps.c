@@ -139,8 +139,10 @@ EXPORT_SYMBOL(mlx5_sriov_blocking_notifier_unregister);
 void fw_pf_attach(struct fw_pf *pf, bool attach)
 {
 	unsigned long event = attach ? MLX5_PF_NOTIFY_ENABLE_VF : MLX5_PF_NOTIFY_DISABLE_VF;
+	static DEFINE_MUTEX(one_at_a_time);
 	struct fw_vf *vf;
 
+	guard(mutex)(&one_at_a_time);
 	if (pf->attached == attach)
 		return;
 	pf->attached = attach;

@@ -125,7 +125,8 @@ void fw_flr_exit(void)
 
 	list_for_each_entry(watched, &fw_buses, entry)
 		pci_bus_set_ops(watched->bus, watched->original);
-	synchronize_rcu();
+	/* Nobody holds a lock while calling them: who was preempted in one has to come out of it. */
+	synchronize_rcu_tasks();
 	list_for_each_entry_safe(watched, next, &fw_buses, entry) {
 		list_del(&watched->entry);
 		kfree(watched);
