@@ -52,15 +52,17 @@ void fw_command_begin(struct fw_command *command, struct fw_vf *vf, enum fw_poin
 	command->fault = fw_faults_take(&vf->faults, point);
 }
 
-/* Until the command has taken its time, of which it may have spent some already. */
+/* Until the command has taken its time, a minute at most, of which it may have spent some already. */
 void fw_command_wait(const struct fw_command *command, u64 bytes)
 {
 	const struct fw_vf *vf = command->vf;
 	u64 bandwidth = READ_ONCE(vf->bandwidth[command->point]);
-	u64 end = command->begin_ns + READ_ONCE(vf->latency_us[command->point]) * NSEC_PER_USEC;
+	u64 takes = READ_ONCE(vf->latency_us[command->point]) * NSEC_PER_USEC;
+	u64 end;
 
 	if (bandwidth)
-		end += mul_u64_u64_div_u64(bytes, NSEC_PER_SEC, bandwidth);
+		takes += mul_u64_u64_div_u64(bytes, NSEC_PER_SEC, bandwidth);
+	end = command->begin_ns + min_t(u64, takes, FW_LONGEST_US * NSEC_PER_USEC);
 	while (ktime_get_ns() < end) {
 		ktime_t expires = ns_to_ktime(end);
 

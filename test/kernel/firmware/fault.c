@@ -173,6 +173,7 @@ struct fw_fault *fw_faults_take(struct fw_faults *faults, enum fw_point point)
 			fault->nth--;
 		} else if (!due) {
 			due = fault;
+			due->releases = faults->releases;
 			list_del(&fault->entry);
 		}
 	}
@@ -180,19 +181,19 @@ struct fw_fault *fw_faults_take(struct fw_faults *faults, enum fw_point point)
 	return due;
 }
 
-static void fw_hold(struct fw_faults *faults)
+static void fw_hold(struct fw_faults *faults, unsigned int releases)
 {
-	unsigned int releases = READ_ONCE(faults->releases);
-
 	atomic_inc(&faults->held);
 	wait_event_idle(faults->wait, READ_ONCE(faults->releases) != releases);
 	atomic_dec(&faults->held);
 }
 
-/* Lets go of all commands that are held now. */
+/* Lets go of all commands that have met their fault, also of those that have yet to come to their wait. */
 void fw_faults_release(struct fw_faults *faults)
 {
+	spin_lock_irq(&faults->lock);
 	WRITE_ONCE(faults->releases, faults->releases + 1);
+	spin_unlock_irq(&faults->lock);
 	wake_up_all(&faults->wait);
 }
 
@@ -201,9 +202,10 @@ int fw_fault_suffer(struct fw_faults *faults, struct fw_fault *fault)
 {
 	int result = fault ? fault->result : 0;
 
+	if (result == FW_HOLD) {
+		fw_hold(faults, fault->releases);
+		result = 0;
+	}
 	kfree(fault);
-	if (result != FW_HOLD)
-		return result;
-	fw_hold(faults);
-	return 0;
+	return result;
 }

@@ -15,12 +15,19 @@
 #include <linux/pci.h>
 #include <linux/seq_file.h>
 #include <linux/spinlock.h>
+#include <linux/time64.h>
 #include <linux/types.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
 #define FW_PAGE 4096u
 #define FW_NO_WINDOW 0xffffffffu
+/* mlx5_core waits no longer for a command. */
+#define FW_LONGEST_US (60 * USEC_PER_SEC)
+/* A tebibyte a second: what is due in centuries is a number of steps still. */
+#define FW_FASTEST (1ull << 40)
+/* With the largest state's image it fits into the 32 bits of QUERY's answer. */
+#define FW_MOST_SLACK (1ull << 30)
 
 /* What a fault can be put on. */
 enum fw_point {
@@ -298,6 +305,8 @@ struct fw_fault {
 	u64 nth;
 	/* A firmware status, -errno, or FW_HOLD. */
 	int result;
+	/* How often was let go when the command took it. */
+	unsigned int releases;
 };
 
 extern const char *const fw_point_names[FW_POINTS];

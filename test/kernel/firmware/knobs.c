@@ -77,6 +77,8 @@ static u64 fw_rate_of(struct fw_vf *vf)
 
 static int fw_change_rate(struct fw_vf *vf, u64 value)
 {
+	if (value > FW_FASTEST)
+		return -EINVAL;
 	vf->rate = value;
 	fw_workload_rebase(vf);
 	return 0;
@@ -111,6 +113,20 @@ static int fw_change_chunk_size(struct fw_vf *vf, u64 value)
 	return 0;
 }
 FW_VF_NUMBER(chunk_size, "%llu\n");
+
+static u64 fw_estimate_slack_of(struct fw_vf *vf)
+{
+	return vf->estimate_slack;
+}
+
+static int fw_change_estimate_slack(struct fw_vf *vf, u64 value)
+{
+	if (value > FW_MOST_SLACK)
+		return -EINVAL;
+	vf->estimate_slack = value;
+	return 0;
+}
+FW_VF_NUMBER(estimate_slack, "%llu\n");
 
 static u64 fw_step_of(struct fw_vf *vf)
 {
@@ -260,10 +276,11 @@ static int fw_window_show(struct seq_file *seq, void *unused)
 static int fw_window_take(void *data, char *text)
 {
 	struct fw_window window = { .vector = FW_NO_WINDOW };
+	char *iova = strsep(&text, " ");
 	struct fw_vf *vf = data;
 
-	if (!sysfs_streq(text, "none") &&
-	    sscanf(text, "%lli %u", &window.iova, &window.vector) != 2)
+	if (text ? kstrtou64(iova, 0, &window.iova) || kstrtou32(text, 10, &window.vector) :
+		   !sysfs_streq(iova, "none"))
 		return -EINVAL;
 	spin_lock_irq(&vf->lock);
 	vf->window = window;
@@ -296,6 +313,8 @@ static int fw_commands_take(void *data, char *text)
 {
 	struct fw_vf *vf = data;
 
+	if (!sysfs_streq(text, ""))
+		return -EINVAL;
 	fw_log_clear(&vf->commands);
 	return 0;
 }
@@ -320,6 +339,8 @@ static int fw_runs_take(void *data, char *text)
 {
 	struct fw_vf *vf = data;
 
+	if (!sysfs_streq(text, ""))
+		return -EINVAL;
 	fw_log_clear(&vf->runs);
 	return 0;
 }
@@ -381,12 +402,28 @@ static int fw_set_attached(void *data, u64 value)
 }
 DEFINE_DEBUGFS_ATTRIBUTE(fw_attached_fops, fw_get_attached, fw_set_attached, "%llu\n");
 
+static int fw_get_latency(void *data, u64 *value)
+{
+	*value = READ_ONCE(*(u64 *)data);
+	return 0;
+}
+
+static int fw_set_latency(void *data, u64 value)
+{
+	if (value > FW_LONGEST_US)
+		return -EINVAL;
+	WRITE_ONCE(*(u64 *)data, value);
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(fw_latency_fops, fw_get_latency, fw_set_latency, "%llu\n");
+
 static const struct fw_file fw_vf_files[] = {
 	{ "size", 0600, &fw_size_fops },
 	{ "seed", 0600, &fw_seed_fops },
 	{ "rate", 0600, &fw_rate_fops },
 	{ "working_set", 0600, &fw_working_set_fops },
 	{ "chunk_size", 0600, &fw_chunk_size_fops },
+	{ "estimate_slack", 0600, &fw_estimate_slack_fops },
 	{ "step", 0200, &fw_step_fops },
 	{ "epoch", 0400, &fw_epoch_fops },
 	{ "running", 0400, &fw_running_fops },
@@ -414,7 +451,8 @@ static void fw_create_times(struct fw_vf *vf, struct dentry *directory)
 	int point;
 
 	for (point = 0; point < FW_VF_POINTS; point++)
-		debugfs_create_u64(fw_point_names[point], 0600, latency, &vf->latency_us[point]);
+		debugfs_create_file(fw_point_names[point], 0600, latency, &vf->latency_us[point],
+				    &fw_latency_fops);
 	debugfs_create_u64("SAVE", 0600, bandwidth, &vf->bandwidth[FW_SAVE]);
 	debugfs_create_u64("LOAD", 0600, bandwidth, &vf->bandwidth[FW_LOAD]);
 }
@@ -427,7 +465,6 @@ static void fw_create_vf(struct fw_vf *vf)
 	for (i = 0; i < ARRAY_SIZE(fw_vf_files); i++)
 		debugfs_create_file(fw_vf_files[i].name, fw_vf_files[i].mode, directory, vf,
 				    fw_vf_files[i].fops);
-	debugfs_create_u64("estimate_slack", 0600, directory, &vf->estimate_slack);
 	debugfs_create_u32("resets", 0400, directory, &vf->resets);
 	debugfs_create_bool("migratable", 0600, directory, &vf->migratable);
 	fw_create_faults(directory, &vf->faults);
