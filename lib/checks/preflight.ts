@@ -22,7 +22,7 @@ export const preflightRules: readonly PreflightRule[] = [
  */
 export function findingsOf(move: Move): Finding[] {
   const { overrides = [] } = move.options
-  checkOptions(move.options)
+  checkPreflightOptions(move.options)
   return preflightRules.flatMap(rule => {
     const { id, level, overridable } = rule
     const row = { id, level, overridable, overridden: overrides.includes(id) }
@@ -30,7 +30,8 @@ export function findingsOf(move: Move): Finding[] {
   })
 }
 
-function checkOptions({ overrides = [], perPfLimit }: PreflightOptions): void {
+/** @throws TypeError for the id of no rule, or of one that cannot be overridden; RangeError for a limit below 1. */
+export function checkPreflightOptions({ overrides = [], perPfLimit }: PreflightOptions): void {
   for (const id of overrides) checkOverride(id)
   if (perPfLimit === undefined) return
   if (typeof perPfLimit !== 'number') throw new TypeError('perPfLimit must be a number of virtual functions')

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+import { checkPreflightOptions } from '../checks/preflight.ts'
 import type { Clock } from '../clock.ts'
 import type { Device } from '../device/device.ts'
 import type { MigrateOptions } from './options.ts'
-import { presetPolicy } from './policy.ts'
+import { checkLimits, checkParticipant, type MomentLimits } from './participation.ts'
+import { presetPolicy, type PresetPolicyOptions } from './policy.ts'
 import type { Policy } from './progress.ts'
 
 /** Options that were looked at, with what they leave open filled in. */
@@ -13,8 +15,9 @@ export type CheckedOptions = Omit<MigrateOptions, 'from' | 'to' | 'policy'> & {
   readonly policy: Policy
 }
 
-/** @throws TypeError or RangeError that names the option. */
+/** Everything about the options that can be known before a device is asked. @throws TypeError or RangeError that names one. */
 export function checkOptions(options: MigrateOptions): CheckedOptions {
+  checkEach(options)
   const { policy, ...others } = options
   const [from, to] = [devicesOf(options.from, 'from'), devicesOf(options.to, 'to')]
   if (from.length !== to.length || from.length === 0) {
@@ -22,15 +25,64 @@ export function checkOptions(options: MigrateOptions): CheckedOptions {
       `migrate() takes as many devices in 'to' as in 'from', and at least one: ${from.length} and ${to.length}`,
     )
   }
-  checkBandwidth(options.bandwidth)
-  return { ...others, from, to, clock: oneClock([...from, ...to]), policy: policy ?? presetPolicy(others) }
+  checkPreflightOptions(others)
+  return { ...others, from, to, clock: oneClock([...from, ...to]), policy: policyOf(policy, others) }
+}
+
+type Check = (value: unknown, name: string) => void
+
+const preset: Readonly<Record<keyof PresetPolicyOptions, Check>> = {
+  downtimeLimitMs: anything,
+  deadlineMs: anything,
+  onDeadline: anything,
+  maxRounds: anything,
+  onStall: anything,
+}
+
+/** By its name; what says `anything` is looked at by what it is for. */
+const checks: Readonly<Record<keyof MigrateOptions, Check>> = {
+  ...preset,
+  from: anything,
+  to: anything,
+  participant: value => checkParticipant(value),
+  participantLimits: value => checkLimits(value as MomentLimits),
+  policy: aFunction,
+  precopy: aBoolean,
+  bandwidth: aRate,
+  noP2pDma: aBoolean,
+  perPfLimit: anything,
+  overrides: aListOfIds,
+  onStuck: aWord('reset', 'leave'),
+  dmaLogging: aDmaLog,
+  signal: aSignal,
+  onProgress: aFunction,
+}
+
+/** A name that is misspelt would do nothing. */
+function checkEach(options: unknown): void {
+  if (!isObject(options)) throw new TypeError(`migrate() takes an object with 'from' and 'to'`)
+  for (const [name, value] of Object.entries(options)) {
+    if (!(name in checks)) {
+      throw new TypeError(
+        `migrate() has no option '${name}': there are ${Object.keys(checks).sort().join(', ')}`,
+      )
+    }
+    if (value !== undefined) checks[name as keyof MigrateOptions](value, name)
+  }
+}
+
+function policyOf(policy: Policy | undefined, options: PresetPolicyOptions): Policy {
+  if (policy === undefined) return presetPolicy(options)
+  const other = Object.keys(preset).find(name => options[name as keyof PresetPolicyOptions] !== undefined)
+  if (other === undefined) return policy
+  throw new TypeError(`'policy' decides alone: '${other}' would do nothing beside it. Give one of the two`)
 }
 
 /** By what is called on them: another copy of this library makes devices as well. */
 function devicesOf(given: unknown, name: 'from' | 'to'): readonly Device[] {
   const devices: unknown[] = Array.isArray(given) ? given : [given]
   for (const device of devices) {
-    if (typeof device === 'object' && device !== null && 'setState' in device) continue
+    if (isObject(device) && 'setState' in device) continue
     throw new TypeError(
       `migrate() takes a Device, or several, as '${name}': give it what openDevice() resolves with`,
     )
@@ -49,8 +101,53 @@ function oneClock([first, ...others]: readonly Device[]): Clock {
   return first.clock
 }
 
-function checkBandwidth(bandwidth: unknown): void {
-  if (bandwidth === undefined) return
-  if (typeof bandwidth !== 'number') throw new TypeError(`'bandwidth' is a number of bytes per second`)
-  if (!(bandwidth > 0)) throw new RangeError(`'bandwidth' is more than 0 bytes per second: ${bandwidth}`)
+function anything(): void {}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null
+}
+
+function aFunction(value: unknown, name: string): void {
+  if (typeof value !== 'function') throw new TypeError(`'${name}' is a function, and not ${typeof value}`)
+}
+
+function aBoolean(value: unknown, name: string): void {
+  if (typeof value !== 'boolean') throw new TypeError(`'${name}' is true or false, and not ${typeof value}`)
+}
+
+function aRate(value: unknown, name: string): void {
+  if (typeof value !== 'number') throw new TypeError(`'${name}' is a number of bytes per second`)
+  if (!(value > 0)) throw new RangeError(`'${name}' is more than 0 bytes per second, and not ${value}`)
+}
+
+function aWord(...words: readonly string[]): Check {
+  return (value, name) => {
+    if (words.includes(value as string)) return
+    throw new TypeError(`'${name}' is one of ${words.join(', ')}, and not ${JSON.stringify(value)}`)
+  }
+}
+
+function aListOfIds(value: unknown, name: string): void {
+  if (Array.isArray(value) && value.every(id => typeof id === 'string')) return
+  throw new TypeError(`'${name}' is a list of ids of preflight rules`)
+}
+
+function aSignal(value: unknown, name: string): void {
+  if (value instanceof AbortSignal) return
+  throw new TypeError(`'${name}' is an AbortSignal, and not ${typeof value}`)
+}
+
+function aDmaLog(value: unknown, name: string): void {
+  if (!isObject(value)) throw new TypeError(`'${name}' is an object with ranges, pageSize and onDirty`)
+  const { ranges, pageSize, onDirty } = value as Readonly<Record<string, unknown>>
+  aFunction(onDirty, `${name}.onDirty`)
+  if (typeof pageSize !== 'number') throw new TypeError(`'${name}.pageSize' is a number of bytes`)
+  if (Array.isArray(ranges) && ranges.length > 0 && ranges.every(isRange)) return
+  throw new TypeError(`'${name}.ranges' is a list of { iova, length }, both bigint, and not empty`)
+}
+
+function isRange(range: unknown): boolean {
+  if (!isObject(range)) return false
+  const { iova, length } = range as Readonly<Record<string, unknown>>
+  return typeof iova === 'bigint' && typeof length === 'bigint'
 }

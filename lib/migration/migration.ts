@@ -53,6 +53,7 @@ export class Migration {
   readonly #dirtyLog: DirtyLog | undefined
   readonly #rounds: RoundReport[] = []
   #findings: readonly Finding[] = []
+  #stateBytes: readonly (number | undefined)[] = []
   #members: readonly SourceMember[] = []
   #steered: Steered | undefined
   #role: SourceRole | undefined
@@ -93,6 +94,7 @@ export class Migration {
     const [ours, theirs] = inProcessLink<SourceMessage, DestinationMessage>()
     const role = (this.#role = await this.#sourceRole(ours))
     const [outcome] = await Promise.all([role.run(), (await this.#destinationRole(theirs)).run()])
+    if (role.isBegun) await this.#participation.released(this.#options.from, outcome).catch(() => undefined)
     return { outcome, failure: role.failure }
   }
 
@@ -153,6 +155,7 @@ export class Migration {
 
   /** In this process both sides are asked alike, so that what the other one tells is as it is. */
   #refuse(source: SideStatus, destination: SideStatus): void {
+    this.#stateBytes = source.devices.map(({ stateBytes }) => stateBytes)
     const pairs = source.devices.map((from, index) => ({ from, to: destination.devices[index] as SideFacts }))
     this.#findings = preflight(pairs, { from: source.machine, to: destination.machine }, this.#options)
     const refusal = refuse(this.#findings)
@@ -176,7 +179,7 @@ export class Migration {
 
   async #precopy(prepared: Prepared): Promise<void> {
     const { bandwidth, clock, policy } = this.#options
-    const estimator = new Estimator(await outlooks(this.#members, prepared), { bandwidth })
+    const estimator = new Estimator(outlooks(this.#members, this.#stateBytes, prepared), { bandwidth })
     this.#steered = await steer(
       { clock, round: async () => await this.#round() },
       {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { crc32 } from 'node:zlib'
+import type { Clock } from '../clock.ts'
+import type { Device } from '../device/device.ts'
 import { VfioError } from '../errors.ts'
 import { streamParser } from '../kernel/stream/by_driver.ts'
 import type { StreamParser } from '../kernel/stream/parser.ts'
@@ -17,22 +19,25 @@ export type SourceLink = Link<SourceMessage, DestinationMessage>
 export class Outflow {
   readonly #member: number
   readonly #device: string
+  readonly #clock: Clock
   readonly #link: SourceLink
   readonly #throttle: Throttle
   readonly #parser: StreamParser
   readonly #acknowledged = new Condition()
   readonly #onLoaded: (bytes: number) => void
+  #loadedAt: number | undefined
   #sent = 0
   #loaded = 0
   #crc32 = 0
 
   constructor(
     member: number,
-    device: { readonly name: string; readonly driver: string | undefined },
+    device: Pick<Device, 'name' | 'driver' | 'clock'>,
     { link, throttle, onLoaded }: { link: SourceLink; throttle: Throttle; onLoaded: (bytes: number) => void },
   ) {
     this.#member = member
     this.#device = device.name
+    this.#clock = device.clock
     this.#link = link
     this.#throttle = throttle
     this.#parser = streamParser(device.driver)
@@ -41,6 +46,11 @@ export class Outflow {
 
   get bytes(): number {
     return this.#sent
+  }
+
+  /** When the device at the other end had last taken all that was sent, on this side's clock. */
+  get loadedAt(): number | undefined {
+    return this.#loadedAt
   }
 
   get crc32(): number {
@@ -92,6 +102,7 @@ export class Outflow {
   /** The destination's word for it. */
   acknowledge(bytes: number): void {
     this.#loaded = bytes
+    if (this.#underWay === 0) this.#loadedAt = this.#clock.now()
     this.#onLoaded(bytes)
     this.#acknowledged.changed()
   }

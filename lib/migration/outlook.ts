@@ -5,18 +5,22 @@ import type { Prepared } from '../wire/message.ts'
 import type { DeviceOutlook } from './progress.ts'
 import type { SourceMember } from './source_member.ts'
 
-/** What is known of each device before its first round. */
-export async function outlooks(
+/** What is known of each device before its first round. `stateBytes` is what their drivers have told of their size. */
+export function outlooks(
   members: readonly SourceMember[],
+  stateBytes: readonly (number | undefined)[],
   { arcs }: Prepared,
-): Promise<DeviceOutlook[]> {
-  return await Promise.all(members.map(async (member, index) => await outlook(member, arcs[index] ?? [])))
+): DeviceOutlook[] {
+  return members.map((member, index) => outlook(member, stateBytes[index], arcs[index] ?? []))
 }
 
 /** The destination is a device of the same kind: it stops as the source will. */
-async function outlook(member: SourceMember, preparing: readonly Arc[]): Promise<DeviceOutlook> {
+function outlook(
+  member: SourceMember,
+  stateBytes: number | undefined,
+  preparing: readonly Arc[],
+): DeviceOutlook {
   const { hasPrecopy, outflow, side } = member
-  const stateBytes = await side.device.stopCopyBytes().catch(() => undefined)
   return {
     precopy: precopyClass(side.device.driver, hasPrecopy),
     stateBytes,

@@ -194,7 +194,7 @@ export function checkParticipant(participant: unknown): asserts participant is P
   throw new TypeError(`a participant has functions named ${moments.join(', ')}; this object has none of them`)
 }
 
-function checkLimits(limits: MomentLimits): void {
+export function checkLimits(limits: MomentLimits): void {
   for (const [moment, ms] of Object.entries<unknown>(limits)) {
     if (!known.has(moment)) throw new TypeError(`'${moment}' is no moment: ${moments.join(', ')}`)
     if (typeof ms !== 'number')

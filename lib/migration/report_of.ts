@@ -71,10 +71,11 @@ async function pairOf({ sources, destinations, members }: Ended, index: number):
 
 /** Each part ends with the last device of a set. Parts that went on at once are counted where the next one waited for them. */
 function partsOf({ members, times, moments }: Ended): DowntimeParts {
-  const { stoppingAt = 0, stoppedAt = 0, loadedAt = 0, runningAt = 0 } = times
+  const { stoppingAt = 0, stoppedAt = 0, allThereAt = 0, runningAt = 0 } = times
   const firstByteAt = Math.max(stoppedAt, ...members.map(({ firstByteAt = 0 }) => firstByteAt))
   const sentAt = Math.max(firstByteAt, ...members.map(({ lastSentAt = 0 }) => lastSentAt))
-  const participantMs = sum(
+  const loadedAt = Math.max(sentAt, ...members.map(({ outflow }) => outflow.loadedAt ?? 0))
+  const restoredMs = sum(
     moments.filter(({ moment }) => moment === 'restored'),
     ({ ms }) => ms,
   )
@@ -83,8 +84,9 @@ function partsOf({ members, times, moments }: Ended): DowntimeParts {
     saveMs: firstByteAt - stoppedAt,
     linkMs: sentAt - firstByteAt,
     loadMs: loadedAt - sentAt,
-    startArcsMs: runningAt - loadedAt - participantMs,
-    participantMs,
+    startArcsMs: runningAt - allThereAt - restoredMs,
+    // `stopped` goes on while the bytes flow, and counts where they were there before it ended.
+    participantMs: allThereAt - loadedAt + restoredMs,
   }
 }
 

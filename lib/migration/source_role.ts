@@ -21,7 +21,8 @@ import type { Stop } from './stop.ts'
 export interface SwitchoverTimes {
   stoppingAt?: number
   stoppedAt?: number
-  loadedAt?: number
+  /** All is loaded, and what the participant sends along was sent. */
+  allThereAt?: number
   completeAt?: number
   runningAt?: number
 }
@@ -53,7 +54,6 @@ export class SourceRole {
   #yielding: Promise<void> | undefined
   /** The destination may have heard that these devices run no more. */
   #hasYielded = false
-  /** Something may have been touched. */
   #isBegun = false
   #failure: Failure | undefined
 
@@ -70,12 +70,16 @@ export class SourceRole {
     return this.#failure
   }
 
+  /** Something may have been touched. */
+  get isBegun(): boolean {
+    return this.#isBegun
+  }
+
   /** Never rejects: what failed is in {@link failure}. The link is closed afterwards. */
   async run(): Promise<Outcome> {
     void this.#inbox.listen(this.#o.link)
     const outcome = await this.#migrate().catch(async (error: unknown) => await this.#takeBack(error))
     await this.#stopLogging()
-    if (this.#isBegun) await this.#o.participation.released(this.#devices, outcome).catch(() => undefined)
     this.#o.link.close()
     return outcome
   }
@@ -136,7 +140,7 @@ export class SourceRole {
     timeline.end('stop-copy')
     await stop.during(Promise.all(members.map(({ outflow }) => outflow.allLoaded())))
     timeline.end('load')
-    this.times.loadedAt = this.#now()
+    this.times.allThereAt = this.#now()
     await timeline.during('complete', () => stop.during(this.#inbox.allComplete(members.length)))
     this.times.completeAt = this.#now()
     const { error } = await stop.during(this.#inbox.expect('running'))

@@ -14,7 +14,7 @@ function outflow(driver?: string, bandwidth?: number) {
   const loaded: number[] = []
   const flow = new Outflow(
     3,
-    { name: 'vf0', driver },
+    { name: 'vf0', driver, clock },
     { link, throttle: new Throttle(clock, bandwidth), onLoaded: bytes => loaded.push(bytes) },
   )
   return { flow, other, loaded, clock }
