@@ -35,6 +35,8 @@ export class DestinationRole {
   readonly #inflows: Inflow[] = []
   readonly #sideData: Uint8Array[]
   readonly #changed = new Condition()
+  /** Members of which everything has come, which is after `yielded`. */
+  readonly #ended = new Set<number>()
   #complete = 0
   #hasYielded = false
   /** Its state will never run here. */
@@ -55,8 +57,8 @@ export class DestinationRole {
     try {
       for (;;) await this.#take(await this.#o.link.receive())
     } catch {
-      // The source has gone. It asked for nothing back: what is complete here goes on, as it may be all that is left.
-      if (!this.#isComplete) await this.#giveUp(undefined)
+      // The source has gone. It asked for nothing back: who has all goes on, as that may be all that is left.
+      if (this.#ended.size < this.#o.sides.length) await this.#giveUp(undefined)
     }
     // What ends may begin something: clearing away, after a failure.
     for (let begun = -1; begun < this.#work.length;) {
@@ -90,7 +92,7 @@ export class DestinationRole {
     await lead(sides, 'RESUMING')
     sides.forEach(({ device }, member) => {
       const onLoaded = async (bytes: number, writeMs: number): Promise<void> =>
-        await link.send({ kind: 'loaded', member, bytes, writeMs })
+        await this.#tell({ kind: 'loaded', member, bytes, writeMs })
       this.#inflows.push(
         new Inflow(device, { onLoaded, onFailure: error => this.#begin(this.#giveUp(error)) }),
       )
@@ -117,10 +119,11 @@ export class DestinationRole {
     if (side === undefined || inflow === undefined || !this.#hasYielded) {
       throw new VfioError('ERR_VFIO_PROTOCOL', `The source ends member ${member} before its time`)
     }
+    this.#ended.add(member)
     await inflow.end({ bytes, crc32 })
     if (this.#isOver) return
     await side.go('STOP')
-    await this.#o.link.send({ kind: 'complete', member, bytes: inflow.bytes, crc32: inflow.crc32 })
+    await this.#tell({ kind: 'complete', member, bytes: inflow.bytes, crc32: inflow.crc32 })
     this.#complete++
     this.#changed.changed()
   }
@@ -172,10 +175,15 @@ export class DestinationRole {
 
   /** They have left STOP, whether or not that can be written down, and told. */
   async #tellRunning(error?: unknown): Promise<void> {
-    const { sides, owner, link } = this.#o
+    const { sides, owner } = this.#o
     await owner.ran().catch(() => undefined)
     const arcs = sides.map(side => side.arcs)
-    await link.send({ kind: 'running', arcs, ...(error !== undefined && { error }) }).catch(() => undefined)
+    await this.#tell({ kind: 'running', arcs, ...(error !== undefined && { error }) })
+  }
+
+  /** That the link has ended is seen by who receives. */
+  async #tell(message: DestinationMessage): Promise<void> {
+    await this.#o.link.send(message).catch(() => undefined)
   }
 
   /** The state never runs here, and the source is told so first: it need not wait for what is cleared away. */

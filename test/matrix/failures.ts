@@ -88,7 +88,10 @@ class Search {
 
   #arc(event: Extract<RecordedEvent, { kind: 'arc' }>): void {
     this.#lastArc = event
-    if (event.errno !== 0) return void this.#fail(`${event.from} -> ${event.to}`, event.at)
+    if (event.errno !== 0) {
+      this.#fail(`${event.from} -> ${event.to}`, event.at)
+      return
+    }
     this.#state = event.to
     this.#wasResumed ||= event.to === 'RESUMING'
     this.#wasLoaded ||= event.from === 'RESUMING'

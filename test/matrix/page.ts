@@ -14,8 +14,10 @@ export function tables(): Line[][] {
   for (const line of readFileSync(page, 'utf8').split('\n')) {
     const cells = cellsOf(line)
     if (cells === undefined) head = undefined
-    else if (head === undefined) (found.push([]), (head = cells))
-    else if (!cells.every(cell => /^-+$/.test(cell))) found.at(-1)?.push(lineOf(head, cells))
+    else if (head === undefined) {
+      found.push([])
+      head = cells
+    } else if (!cells.every(cell => /^-+$/.test(cell))) found.at(-1)?.push(lineOf(head, cells))
   }
   return found
 }

@@ -35,7 +35,7 @@ export interface Observed {
   /** The driver refused it. */
   readonly isInVain: boolean
   /** Digests of source and destination when the latter had been loaded, by member. */
-  readonly digests: readonly { readonly source: string; readonly destination: string }[]
+  readonly digests: readonly ({ readonly source: string; readonly destination: string } | undefined)[]
   /** Every fault struck, and the event of the deed came. */
   readonly wasHit: boolean
 }
@@ -65,7 +65,12 @@ function optionsOf({ flavour, chunked }: Scene, side: SideName, member: number):
   }
 }
 
-async function actor(clock: VirtualClock, scene: Scene, side: SideName, member: number): Promise<Actor> {
+export async function actor(
+  clock: VirtualClock,
+  scene: Scene,
+  side: SideName,
+  member: number,
+): Promise<Actor> {
   const mock = new MockDevice({ ...optionsOf(scene, side, member), clock, origin: scene.origin })
   const device = await openDevice(mock)
   const otherHolder = mock.open().calls
@@ -86,7 +91,7 @@ class Run {
   readonly #clock = new VirtualClock()
   readonly #controller = new AbortController()
   readonly #events: string[] = []
-  readonly #digests: { source: string; destination: string }[] = []
+  readonly #digests: ({ source: string; destination: string } | undefined)[] = []
   #actors: Actor[] = []
   #phase = 'preflight'
   #deedIn: string | undefined

@@ -9,13 +9,31 @@ export interface Tally {
   cases: number
   /** Faults that no device came to, and events that no migration had: a series ends with one. */
   missed: number
+  readonly begunAt: bigint
   /** How often each row of docs/recovery.md was the one. */
   readonly rows: Map<string, number>
   /** `side phase` in which a deed was done, `side point` of faults that struck. */
   readonly met: Set<string>
 }
 
-export const tally: Tally = { cases: 0, missed: 0, rows: new Map(), met: new Set() }
+export const tally: Tally = {
+  cases: 0,
+  missed: 0,
+  begunAt: process.hrtime.bigint(),
+  rows: new Map(),
+  met: new Set(),
+}
+
+/** These rows of the page were the ones. */
+export function count(ids: readonly string[]): void {
+  for (const id of ids) tally.rows.set(id, (tally.rows.get(id) ?? 0) + 1)
+}
+
+function deedOf({ at, whileHeld }: Case): string {
+  const deed = at?.deed ?? whileHeld
+  if (deed === undefined) return 'participant'
+  return 'side' in deed ? `${deed.kind} ${deed.side}` : deed.kind
+}
 
 /** Runs a case; false where what was to happen never came. */
 export async function hits(given: Case, failed: string[]): Promise<boolean> {
@@ -27,11 +45,9 @@ export async function hits(given: Case, failed: string[]): Promise<boolean> {
   tally.cases++
   for (const { side, fault } of given.faults ?? [])
     tally.met.add(`${given.scene.flavour} ${side} ${fault.on}`)
-  if (seen.deedIn)
-    tally.met.add(`${(given.at?.deed ?? given.whileHeld)?.kind ?? 'participant'} ${seen.deedIn}`)
+  if (seen.deedIn) tally.met.add(`${deedOf(given)} ${seen.deedIn}`)
   try {
-    const id = await judge(given, seen)
-    tally.rows.set(id, (tally.rows.get(id) ?? 0) + 1)
+    count(await judge(given, seen))
   } catch (error) {
     failed.push(
       `${error instanceof Error ? error.message.split('\n').slice(0, 14).join(' ') : String(error)}\n    ${reproduction(given)}`,

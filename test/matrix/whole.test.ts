@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict'
+import { phases } from '#lib/migration/phases.js'
+import { faultPoints, flavourNames, resolveOptions } from 'vfio-migrate/mock'
+import { linesWith } from './page.js'
+import { tally } from './suite.js'
+
+/** The fewest cases of a run of all files: of one alone nothing can be asked. */
+const everything = 3000
+
+describe('the matrix as a whole', () => {
+  before(function () {
+    if (tally.cases < everything) this.skip()
+  })
+
+  it('was run in less than a minute', () => {
+    const seconds = Number(process.hrtime.bigint() - tally.begunAt) / 1e9
+    console.log(
+      `        ${tally.cases} cases, ${tally.missed} that nobody came to, in ${Math.round(seconds)} s`,
+    )
+    assert.ok(seconds < 60, `${seconds} s`)
+  })
+
+  it('has met every row of docs/recovery.md', () => {
+    const rows = linesWith('id', 'outcome').map(({ id = '' }) => id)
+    assert.ok(rows.length > 50)
+    assert.deepEqual(
+      rows.filter(id => !tally.rows.has(id)),
+      [],
+    )
+  })
+
+  it('has met every point at which a device of each flavour can fail', () => {
+    const missing = flavourNames.flatMap(flavour => {
+      const points = Object.keys(
+        faultPoints({ flavour, capabilities: resolveOptions({ flavour }).capabilities }),
+      )
+      const met = (on: string): boolean =>
+        ['source', 'destination'].some(side => tally.met.has(`${flavour} ${side} ${on}`))
+      return points.filter(on => !met(on)).map(on => `${flavour} ${on}`)
+    })
+    assert.deepEqual(missing, [])
+  })
+
+  for (const deed of ['signal', 'onProgress throws', 'reset source', 'reset destination']) {
+    it(`has met '${deed}' in every phase`, () => {
+      assert.deepEqual(
+        phases.filter(phase => !tally.met.has(`${deed} ${phase}`)),
+        [],
+      )
+    })
+  }
+})
