@@ -51,7 +51,8 @@ describe('migrate() of a bottled mlx5 function', () => {
     await to.set({ rate: 0 })
     const tap = tapOf(destination)
     const { onProgress } = tap
-    const report = await migrate({ from: source, to: destination, bandwidth: 48 * mebibyte, onProgress })
+    const bandwidth = 48 * mebibyte
+    const report = await migrate({ from: source, to: destination, bandwidth, onProgress })
     tell(report)
     checkReport(report)
     await checkArrived(pair)
@@ -64,6 +65,11 @@ describe('migrate() of a bottled mlx5 function', () => {
     assert.ok(rounds[0] && rounds[0].bytes > 64 * mebibyte)
     assert.ok(rounds.slice(1).every(({ bytes }) => bytes < 32 * mebibyte))
     assert.ok((rounds.at(-1)?.predicted.downtimeMs ?? NaN) <= 300)
+    const precopyMs = report.phases.find(({ phase }) => phase === 'precopy')?.ms ?? NaN
+    assert.ok(precopyMs >= (1000 * report.precopyBytes) / bandwidth, `${precopyMs} ms of pre-copy`)
+    // A guest has seconds that are longer than others; what was foreseen is of the right order all the same.
+    const foreseen = report.predicted?.downtimeMs ?? NaN
+    assert.ok(downtimeMs > foreseen / 3 && downtimeMs < 3 * foreseen, `${foreseen} became ${downtimeMs} ms`)
     // What the firmware measured of it: everything between its commands is the engine's, and little.
     const stopped = firstBegin(await commandsNamed('SUSPEND_INITIATOR', [from]))
     const ran = lastEnd(await commandsNamed('RESUME_INITIATOR', [to]))

@@ -10,7 +10,7 @@ import {
 } from '#lib/index.js'
 import { openBottle, openBottledPair, type BottledPair } from './bottle.ts'
 import { eventually } from './bottle_wait.ts'
-import type { BottledFunction } from './bottled.ts'
+import type { BottledFunction, Digest } from './bottled.ts'
 import { runChild, startChild } from './child.ts'
 import { checkOneOwner, checkReport } from './engine.ts'
 import { participantIova, startParticipant } from './participant.ts'
@@ -134,38 +134,65 @@ describe('migrate() of devices that another process lends', () => {
 })
 
 describe('two processes that migrate one device', () => {
-  it('are told of each other, until the call in the kernel of one that was killed has ended', async () => {
-    await using pair = await openBottledPair({ size })
+  const again = ({ source, destination }: BottledPair): Promise<MigrationReport> =>
+    migrate({ from: source, to: destination })
+
+  /** What the killed left can be taken up by hand, and then it migrates. */
+  async function takeUp(pair: BottledPair, { digest }: Digest): Promise<void> {
     const { from, to, source, destination } = pair
-    await from.step(7)
-    const before = await from.digest()
-    const isLocked = async (pid: number): Promise<void> =>
-      assert.rejects(migrate({ from: source, to: destination }), {
-        code: 'ERR_VFIO_LOCKED',
-        message: new RegExp(`'${source.name}'.*process ${pid} `),
-      })
-
-    await from.fault('SUSPEND_INITIATOR', 'hold')
-    const other = startChild('migrate_lent', ['{}'], fdsOf(source, destination))
-    await from.isHeld('SUSPEND_INITIATOR')
-    await isLocked(other.pid)
-    other.kill('SIGKILL')
-    await isLocked(other.pid)
-    await from.release()
-    assert.equal((await other.ended).signal, 'SIGKILL')
-
-    // The SET has gone on to its end, and nobody behind it.
-    assert.deepEqual([await source.state(), await destination.state()], ['PRE_COPY_P2P', 'RESUMING'])
-    await assert.rejects(migrate({ from: source, to: destination }), {
-      code: 'ERR_VFIO_REFUSED',
-      message: /source-state|destination-state|PRE_COPY_P2P/,
-    })
+    await assert.rejects(again(pair), { code: 'ERR_VFIO_REFUSED' })
     await source.setState('RUNNING')
     await destination.reset()
-    assert.deepEqual(await from.digest(), before)
-    checkReport(await migrate({ from: source, to: destination }))
+    const before = await from.digest()
+    assert.equal(before.digest, digest)
+    checkReport(await again(pair))
     await to.step(1)
     await checkOneOwner(before.seed, [from, to])
+  }
+
+  for (const [on, side, state] of [
+    ['SUSPEND_INITIATOR', 'from', 'PRE_COPY_P2P'],
+    ['SUSPEND_RESPONDER', 'from', 'STOP_COPY'],
+    ['LOAD', 'to', 'PRE_COPY'],
+  ] as const) {
+    it(`are told of each other, until the ${on} of one that was killed has ended`, async () => {
+      await using pair = await openBottledPair({ size })
+      const { from, source, destination } = pair
+      await from.step(7)
+      const before = await from.digest()
+      const isLocked = async (pid: number): Promise<void> =>
+        assert.rejects(again(pair), {
+          code: 'ERR_VFIO_LOCKED',
+          message: new RegExp(`'${source.name}'.*process ${pid} `),
+        })
+
+      await pair[side].fault(on, 'hold')
+      const other = startChild('migrate_lent', ['{}'], fdsOf(source, destination))
+      await pair[side].isHeld(on)
+      await isLocked(other.pid)
+      other.kill('SIGKILL')
+      await isLocked(other.pid)
+      await pair[side].release()
+      assert.equal((await other.ended).signal, 'SIGKILL')
+      // The call has gone on to its end, and nobody behind it.
+      assert.deepEqual([await source.state(), await destination.state()], [state, 'RESUMING'])
+      await takeUp(pair, before)
+    })
+  }
+
+  it('do not hinder each other when the one that was killed only waited', async () => {
+    await using pair = await openBottledPair({ size })
+    const { from, source, destination } = pair
+    await from.step(7)
+    const before = await from.digest()
+    await from.fault('SAVE', 'hold')
+    const other = startChild('migrate_lent', ['{}'], fdsOf(source, destination))
+    await from.isHeld('SAVE')
+    other.kill('SIGKILL')
+    assert.equal((await other.ended).signal, 'SIGKILL')
+    await assert.rejects(again(pair), { code: 'ERR_VFIO_REFUSED' })
+    await from.release()
+    await takeUp(pair, before)
   })
 })
 
@@ -231,4 +258,40 @@ describe('a source that another process', () => {
       await eventually(() => from.isRunning())
     })
   }
+})
+
+describe('a migration that has moved everything', () => {
+  it("is the destination's, also when another process resets the source before that runs", async () => {
+    await using pair = await openBottledPair({ size })
+    const { from, to, source, destination } = pair
+    await from.step(7)
+    const before = await from.digest()
+    const participant = { restored: () => meddle(source, 'reset') }
+    const limits = { participantLimits: { restored: 50_000 } }
+    const report = await migrate({ from: source, to: destination, participant, ...limits })
+    assert.equal(report.outcome, 'destination')
+    assert.deepEqual(await to.digest(), before)
+    const { error } = report.devices[0]?.source ?? {}
+    assert.equal((error as { code?: string } | undefined)?.code, 'ERR_VFIO_STATE_MOVED')
+    assert.deepEqual([await source.state(), await destination.state()], ['RUNNING', 'RUNNING'])
+    assert.deepEqual(await resetsOf(pair), [2, 1])
+    await to.step(1)
+    await checkOneOwner(before.seed, [from, to])
+  })
+
+  it('goes back to the source when another process resets the destination before that runs', async () => {
+    await using pair = await openBottledPair({ size })
+    const { from, to, source, destination } = pair
+    await from.step(7)
+    const before = await from.digest()
+    const participant = { restored: () => meddle(destination, 'reset') }
+    const limits = { participantLimits: { restored: 50_000 } }
+    const error = await failure(migrate({ from: source, to: destination, participant, ...limits }))
+    assert.deepEqual([codeOf(error), error.report.outcome], ['ERR_VFIO_STATE_MOVED', 'source'])
+    assert.deepEqual([await source.state(), await destination.state()], ['RUNNING', 'RUNNING'])
+    assert.deepEqual(await resetsOf(pair), [1, 2])
+    assert.deepEqual(await from.digest(), before)
+    await from.step(1)
+    await checkOneOwner(before.seed, [from, to])
+  })
 })

@@ -200,6 +200,36 @@ describe('migrate() of two bottled mlx5 functions, one of which fails', () => {
     })
   }
 
+  it('to let its destination run, as the other one does too: both sources go on', async () => {
+    await using set = await openBottledSet({ size })
+    const { from, to } = set
+    for (const bottled of from) await bottled.step(7)
+    const before = await digests(from)
+    for (const bottled of to) await bottled.fault('RESUME_RESPONDER', { status: 6 })
+    const { cause, report } = await failSecond(set)
+    assert.deepEqual([(cause as { code?: string }).code, report.outcome], ['EBUSY', 'source'])
+    assert.deepEqual(await states(set), ['RUNNING', 'RUNNING', 'RUNNING', 'RUNNING'])
+    assert.deepEqual(await digests(from), before)
+    assert.deepEqual(await commandsNamed('RESUME_INITIATOR', to), [])
+    for (const bottled of from) await bottled.step(1)
+    for (const [index, { seed }] of before.entries()) await checkOneOwner(seed, [...from.slice(index), ...to])
+  })
+
+  it("to let its destination run when the other one may: both are the destination's, and can be led on", async () => {
+    await using set = await openBottledSet({ size })
+    const { from, to, destinations } = set
+    for (const bottled of from) await bottled.step(7)
+    const before = await digests(from)
+    await to[1]?.fault('RESUME_RESPONDER', { status: 6 })
+    const { cause, report } = await failSecond(set)
+    assert.deepEqual([(cause as { code?: string }).code, report.outcome], ['EBUSY', 'destination'])
+    assert.deepEqual(await states(set), ['STOP', 'STOP', 'RUNNING_P2P', 'STOP'])
+    assert.ok(report.devices.every(({ destination }) => destination.error && !destination.wasReset))
+    assert.deepEqual([await digests(from), await digests(to)], [before, before])
+    for (const device of destinations) await device.setState('RUNNING')
+    await checkArrived(set)
+  })
+
   it("leaves the destinations as they are where onStuck is 'leave'", async () => {
     await using set = await openBottledSet({ size })
     const { from, to } = set
