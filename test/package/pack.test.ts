@@ -35,7 +35,7 @@ describe('the packed package', function () {
 
   it('holds what a user needs and nothing else', () => {
     const wanted =
-      /^(dist\/.*\.(js|d\.ts)|docs\/.*\.md|native\/.*|binding\.gyp|CMakeLists\.txt|package\.json|README\.md|LICENSE)$/
+      /^(dist\/.*\.(js|d\.ts)|docs\/.*\.(md|svg)|native\/.*|binding\.gyp|CMakeLists\.txt|package\.json|README\.md|LICENSE)$/
     assert.deepEqual(
       files.filter(path => !wanted.test(path)),
       [],

@@ -48,8 +48,8 @@ const atDestination = (fault: Fault, code: string, destination: Left, source: Le
 /*
  * The order of a migration of two rounds: both are asked how much state they have (the first QUERY); the destination is
  * stopped and led to RESUMING; the source goes to PRE_COPY (the second QUERY, the first SAVE: its initial image), is asked
- * how much state it has now (the third QUERY), is asked for its first round (the fourth) and for its second (the fifth,
- * and the second SAVE, incremental), is suspended, and saves its final image (the sixth, and the third SAVE).
+ * for its first round (the third) and for its second (the fourth, and the second SAVE, incremental), is suspended, and
+ * saves its final image (the fifth, and the third SAVE).
  */
 // prettier-ignore
 export const migrations: readonly Row[] = [
@@ -65,7 +65,6 @@ export const migrations: readonly Row[] = [
   // How much state there is need not be known.
   { at: 'source', fault: { on: 'QUERY', status: 1 }, ...moved },
   { at: 'destination', fault: { on: 'QUERY', status: 1 }, ...moved },
-  { at: 'source', fault: { on: 'QUERY', nth: 3, status: 1 }, ...moved },
 
   // The source does not begin.
   atSource({ on: 'QUERY', nth: 2, status: 1 }, 'EIO', asBefore),
@@ -85,8 +84,8 @@ export const migrations: readonly Row[] = [
   { at: 'source', fault: { on: 'SAVE', nth: 2, status: 9 }, ...moved },
 
   // The questions of the rounds. The query alone harms nothing; what comes after it kills the session.
+  atSource({ on: 'QUERY', nth: 3, status: 4 }, 'EIO', asBefore),
   atSource({ on: 'QUERY', nth: 4, status: 4 }, 'EIO', asBefore),
-  atSource({ on: 'QUERY', nth: 5, status: 4 }, 'EIO', asBefore),
   atSource({ on: 'WAIT_QUERY', errno: 'EINTR' }, 'EINTR', asBefore),
   atSource({ on: 'WAIT_QUERY', nth: 2, errno: 'EINTR' }, 'EINTR', asBefore),
   atSource({ on: 'PRECOPY_INFO', errno: 'EFAULT' }, 'EFAULT', asBefore),
@@ -102,7 +101,7 @@ export const migrations: readonly Row[] = [
   atSource({ on: 'SUSPEND_RESPONDER', status: 4 }, 'EIO', stuckInP2p),
   atSource({ on: 'WAIT_QUERY', nth: 3, errno: 'EINTR' }, 'EINTR', stuckInP2p),
   atSource({ on: 'WAIT_SAVE', nth: 3, errno: 'EINTR' }, 'EINTR', stuckInP2p),
-  atSource({ on: 'QUERY', nth: 6, status: 4 }, 'EIO', stuckInP2p),
+  atSource({ on: 'QUERY', nth: 5, status: 4 }, 'EIO', stuckInP2p),
   atSource({ on: 'SAVE_SUBMIT', nth: 3, errno: 'ENOMEM' }, 'ENOMEM', stuckInP2p),
   atSource({ on: 'ALLOC_STOP_COPY', errno: 'ENOMEM' }, 'ENOMEM', stuckInP2p, { dirty: '1GiB/s', estimateSlack: '512KiB' }),
   // The final image fails after the SET has answered: the source is stopped whole, and runs again.
@@ -116,8 +115,8 @@ export const migrations: readonly Row[] = [
   atDestination({ on: 'ALLOC_RECORD', errno: 'ENOMEM' }, 'ENOMEM', blank),
   atDestination({ on: 'WRITE', errno: 'EFAULT' }, 'EFAULT', blank),
   atSource({ on: 'STREAM', flip: 4242 }, 'EINVAL', asBefore),
-  // A stream without its final image: mlx5 takes it, and its RESUMING -> STOP checks nothing. What is not whole does not run.
-  atSource({ on: 'STREAM', cut: 24 + 16 + 80 + 65536 }, 'EIO', asBefore),
+  // A stream without its final image: mlx5 would take it, and its RESUMING -> STOP checks nothing.
+  atSource({ on: 'STREAM', cut: 24 + 16 + 80 + 65536 }, 'ERR_VFIO_INCOMPLETE', asBefore),
   // One that ends within a record is not sent to its end: the driver would not notice.
   atSource({ on: 'STREAM', cut: 24 + 16 + 80 + 65535 }, 'ERR_VFIO_INCOMPLETE', asBefore),
   atSource({ on: 'STREAM', cut: 24 }, 'ERR_VFIO_INCOMPLETE', asBefore),
@@ -139,7 +138,7 @@ export const migrations: readonly Row[] = [
 export const resets: readonly Row[] = [
   // Its session is there; it is RUNNING, and gives none in that.
   atSource({ on: 'SAVE', reset: true }, 'EINVAL', asBefore),
-  atSource({ on: 'QUERY', nth: 5, reset: true }, 'EIO', asBefore),
+  atSource({ on: 'QUERY', nth: 4, reset: true }, 'EIO', asBefore),
   atSource({ on: 'SUSPEND_INITIATOR', reset: true }, 'EIO', asBefore),
   atSource({ on: 'SUSPEND_RESPONDER', reset: true }, 'EIO', ['RUNNING', 'reset']),
   atDestination({ on: 'LOAD', reset: true }, 'EIO', asBefore),

@@ -17,6 +17,10 @@ async function pair(options: MockOptions, clock?: VirtualClock): Promise<Pair> {
   return { source, target, from: await openDevice(source), to: await openDevice(target) }
 }
 
+function devicesOf({ from, to }: Pair): Pick<Pair, 'from' | 'to'> {
+  return { from, to }
+}
+
 /** Both are one state, and never ran at once. */
 function assertMoved({ source, target }: Pair): void {
   assert.equal(target.digest(), source.digest())
@@ -39,7 +43,7 @@ describe('a migration from mock to mock', () => {
       const options = { kernel, size: '256KiB', dirty: '1MiB/s', latency } as const
       const clock = new VirtualClock()
       const devices = await pair({ ...options, dirty: 0 }, clock)
-      await migrate(devices)
+      await migrate(devicesOf(devices))
       assertMoved(devices)
     })
   }
@@ -48,7 +52,7 @@ describe('a migration from mock to mock', () => {
     const clock = new VirtualClock()
     const devices = await pair({ size: '256KiB', dirty: '1MiB/s', latency }, clock)
     await clock.sleep(100)
-    await migrate(devices)
+    await migrate(devicesOf(devices))
     await clock.sleep(100)
     const runs = [...devices.source.runLog, ...devices.target.runLog].filter(({ seed }) => seed === 1n)
     assert.equal(runs.length, 2)
@@ -60,9 +64,11 @@ describe('a migration from mock to mock', () => {
   it('reports the times of the virtual clock, the same at each run', async () => {
     const run = async (): Promise<MigrationReport> =>
       await migrate(
-        await pair(
-          { size: '1MiB', dirty: '20MiB/s', latency, bandwidth: { save: '1GiB/s', load: '1GiB/s' } },
-          new VirtualClock(),
+        devicesOf(
+          await pair(
+            { size: '1MiB', dirty: '20MiB/s', latency, bandwidth: { save: '1GiB/s', load: '1GiB/s' } },
+            new VirtualClock(),
+          ),
         ),
       )
     const [one, other] = [await run(), await run()]
@@ -73,7 +79,7 @@ describe('a migration from mock to mock', () => {
 
   it('has no pre-copy where the device has none', async () => {
     const devices = await pair({ capabilities: { preCopy: false } }, new VirtualClock())
-    const { bytes, precopyBytes } = await migrate(devices)
+    const { bytes, precopyBytes } = await migrate(devicesOf(devices))
     assert.deepEqual([bytes, precopyBytes], [40 + 80 + 2 ** 20, 0])
     assertMoved(devices)
   })
@@ -81,7 +87,7 @@ describe('a migration from mock to mock', () => {
   it('falls back to everything when the firmware gives no increments', async () => {
     const devices = await pair({ size: '64KiB' }, new VirtualClock())
     devices.source.inject({ on: 'SAVE', status: 9 })
-    const report = await migrate(devices)
+    const report = await migrate(devicesOf(devices))
     assert.equal(report.bytes, 40 + 80 + 65536)
     assert.equal(pairOf(report).gaveUpPrecopy, true)
     assertMoved(devices)
@@ -90,7 +96,7 @@ describe('a migration from mock to mock', () => {
   it('sees that an image did not come that was promised, and moves everything at the stop', async () => {
     const devices = await pair({ size: '64KiB', dirty: '16MiB/s', latency }, new VirtualClock())
     devices.source.inject({ on: 'SAVE', nth: 2, status: 9 })
-    const report = await migrate(devices)
+    const report = await migrate(devicesOf(devices))
     const { precopyBytes, bytes, gaveUpPrecopy } = pairOf(report)
     assert.deepEqual([precopyBytes, gaveUpPrecopy], [24 + 16 + 80 + 65536, true])
     assert.equal(bytes - precopyBytes, 16 + 80 + 65536)
@@ -103,13 +109,13 @@ describe('a migration from mock to mock', () => {
       if (devices.source.state === 'PRE_COPY') devices.source.reinit()
     }
     let times = 0
-    await migrate({ ...devices, onProgress: () => times++ < 3 && anew() })
+    await migrate({ ...devicesOf(devices), onProgress: () => times++ < 3 && anew() })
     assertMoved(devices)
   })
 
   it('moves 64 MiB on the time of the machine', async () => {
     const devices = await pair({ size: '64MiB' })
-    await migrate(devices)
+    await migrate(devicesOf(devices))
     assertMoved(devices)
   }).timeout(20_000)
 
@@ -117,7 +123,7 @@ describe('a migration from mock to mock', () => {
     const clock = new VirtualClock()
     for (let k = 1; k <= 100; k++) {
       const devices = await pair({ size: k * 1024, latency }, clock)
-      await migrate(devices)
+      await migrate(devicesOf(devices))
       assertMoved(devices)
     }
   }).timeout(20_000)
