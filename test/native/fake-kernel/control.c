@@ -60,7 +60,7 @@ static long reset_all(void) {
   return 0;
 }
 
-// A call that a test has left behind may wait for one, and the close of its file would wait with it.
+// A call that a test has left behind may wait for one; the close of its file would wait with it.
 static void end_saves(void) {
   for (int i = 0; i < kDevices; i++) {
     devices[i].auto_save = true;
