@@ -37,7 +37,7 @@ export type {
   Reasoned,
   RoundSample,
 } from './migration/progress.ts'
-export { dryRun } from './migration/plan.ts'
+export { dryRun, type PlanOptions } from './migration/plan.ts'
 export type { PrecopyClass } from './kernel/drivers.ts'
 export type {
   MemberArcs,
@@ -46,9 +46,8 @@ export type {
   PlannedPair,
   PlannedPhase,
   PlannedStep,
-  PlanOptions,
   SideName,
-} from './migration/plan.ts'
+} from './migration/planned.ts'
 export { PreflightError } from './migration/preflight.ts'
 export { saveState, type Giver, type Saved, type SavePhase } from './migration/saving.ts'
 export {

@@ -2,7 +2,7 @@
 import type { SideFacts } from '../checks/preflight_facts.ts'
 import { edgesOf } from '../device/transition.ts'
 import { missingFlags, pathTo, preCopyStates, type StateName } from '../kernel/state.ts'
-import type { MemberArcs, PlannedStep, SideName } from './plan.ts'
+import type { MemberArcs, PlannedStep, SideName } from './planned.ts'
 
 /** Where saving begins, for a device that has the state; any other is led to STOP_COPY directly. No arc on the way may let a device run. */
 const savingStates: Readonly<Partial<Record<StateName, StateName>>> = {
