@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
 import type { Scene } from './case.js'
+import { failuresOf } from './failures.js'
 import { linesWith, type Line } from './page.js'
 import { speak, type Spoken, type Trial } from './roles.js'
 import { assertNone, count, tally } from './suite.js'
@@ -79,6 +80,24 @@ describe('a link that breaks', function () {
         assertNone(failed)
       })
     }
+  }
+})
+
+describe('a link that changes a byte', function () {
+  this.timeout(60_000)
+  const rows = linesWith('id', 'side', 'when', 'fails')
+  /** Where no device minds, it is seen by count and sum. */
+  const lineOf = ({ actors }: Spoken): Line => {
+    const [first] = failuresOf(actors)
+    const ids: Readonly<Record<string, string>> = { write: 'load-write', 'RESUMING -> STOP': 'load-arc' }
+    return row(rows, line => line.id === (ids[first?.fails ?? ''] ?? 'load-incomplete'))
+  }
+  for (const [name, scene] of Object.entries({ ...scenes, qat: { ...mlx5, flavour: 'qat' } as const })) {
+    it(`of each piece of data: ${name}`, async () => {
+      const failed: string[] = []
+      for (let spoils = 0; await holds({ scene, spoils }, lineOf, failed); spoils++);
+      assertNone(failed)
+    })
   }
 })
 

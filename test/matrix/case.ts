@@ -10,6 +10,8 @@ export interface Scene {
   /** Of the source; what its flavour has, unless told. */
   readonly precopy?: false
   readonly members: 1 | 2
+  /** Where the sources are found; RUNNING, unless told. */
+  readonly begins?: 'STOP' | 'RUNNING_P2P'
   readonly origin: 'opened' | 'lent'
   readonly onStuck?: 'reset' | 'leave'
   readonly logged?: true

@@ -72,6 +72,15 @@ describe('every fault of a device, each time that a migration comes to it', func
       for (const member of [0, 1])
         it(`of member ${member} of a set of mlx5`, async () =>
           await strike({ ...mlx5, members: 2 }, side, member, false))
+      it('of pds with a DMA log', async () =>
+        await strike({ ...mlx5, flavour: 'pds', logged: true }, side, 0, false))
+      for (const flavour of ['mlx5', 'virtio', 'qat', 'pds', 'xe', 'mtty'] as const) {
+        for (const begins of ['STOP', 'RUNNING_P2P'] as const)
+          it(`of ${flavour}, whose source is found in ${begins}`, async () =>
+            await strike({ ...mlx5, flavour, begins, origin: 'lent' }, side, 0, false))
+      }
+      it('of hisi_acc, whose source is found in STOP', async () =>
+        await strike({ ...mlx5, flavour: 'hisi_acc', begins: 'STOP', origin: 'lent' }, side, 0, false))
       for (const flavour of ['virtio', 'hisi_acc', 'qat', 'pds', 'xe', 'mtty'] as const)
         it(`of ${flavour}`, async () => await strike({ ...mlx5, flavour }, side, 0, false))
     })

@@ -57,16 +57,21 @@ class Search {
   readonly #actor: Actor
   readonly #ranAt: number
   readonly #found: Failure[] = []
-  #state = 'RUNNING'
+  #state: string
   /** The state was entered in this migration. */
   #wasResumed = false
   #wasLoaded = false
+  /** The last arc that was made. */
+  #made: string | undefined
+  /** It gives out its state. */
+  #hasBegun = false
   #index = 0
   #lastArc: Extract<RecordedEvent, { kind: 'arc' }> | undefined
 
   constructor(actor: Actor, ranAt: number) {
     this.#actor = actor
     this.#ranAt = ranAt
+    this.#state = actor.before.state
   }
 
   failures(): Failure[] {
@@ -81,9 +86,14 @@ class Search {
   #look(event: RecordedEvent): void {
     if (event.kind === 'call' && event.call === 'setStates') this.#lastArc = undefined
     if (event.kind === 'event' && event.event === 'reset') this.#state = 'RUNNING'
-    if (event.kind === 'event' && event.event === 'error') this.#fail('ERROR', event.at)
+    if (event.kind === 'event' && event.event === 'error') this.#error(event.at)
     if (event.kind === 'arc') this.#arc(event)
     if (event.kind === 'answer' && event.result < 0) this.#answer(event)
+  }
+
+  #error(at: number): void {
+    this.#fail(this.#made === undefined ? 'ERROR before its first arc' : 'ERROR', at)
+    this.#state = 'ERROR'
   }
 
   #arc(event: Extract<RecordedEvent, { kind: 'arc' }>): void {
@@ -93,6 +103,8 @@ class Search {
       return
     }
     this.#state = event.to
+    this.#made = `${event.from} -> ${event.to}`
+    this.#hasBegun ||= event.to.startsWith('PRE_COPY')
     this.#wasResumed ||= event.to === 'RESUMING'
     this.#wasLoaded ||= event.from === 'RESUMING'
   }
@@ -107,9 +119,11 @@ class Search {
   }
 
   #set(at: number): void {
+    // It was told of already.
+    if (this.#state === 'ERROR') return
     const arc = this.#lastArc
-    if (arc === undefined)
-      this.#fail(this.#state === 'PRE_COPY_P2P' ? 'no session at a barrier' : 'no session', at)
+    const isAtBarrier = this.#made === 'PRE_COPY -> PRE_COPY_P2P'
+    if (arc === undefined) this.#fail(isAtBarrier ? 'no session at a barrier' : 'no session', at)
     else if (arc.errno === 0 && opening.test(`${arc.from} -> ${arc.to}`))
       this.#fail(`${arc.from} -> ${arc.to} without its fd`, at)
   }
@@ -127,9 +141,9 @@ class Search {
     }
     if (at >= this.#ranAt) return 'release'
     if (back.source.has(fails)) return 'way back'
-    const isEarly = fails.includes('-> PRE_COPY') && !fails.includes('PRE_COPY -> ')
-    const isPrecopy = isEarly || ['PRE_COPY', 'PRE_COPY_P2P', 'RUNNING'].includes(this.#state)
-    const stops = /_P2P| STOP|-> STOP_COPY|barrier/.test(fails)
+    if (/^RUNNING(_P2P)? -> PRE_COPY/.test(fails)) return 'precopy'
+    const isPrecopy = ['PRE_COPY', 'PRE_COPY_P2P', 'RUNNING', 'RUNNING_P2P'].includes(this.#state)
+    const stops = /_P2P| STOP|-> STOP_COPY|barrier/.test(fails) || (fails === 'no session' && this.#hasBegun)
     return isPrecopy && !stops ? 'precopy' : 'stop-copy'
   }
 }

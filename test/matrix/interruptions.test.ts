@@ -56,8 +56,13 @@ describe('a participant that fails at each of its moments', function () {
     it(`of ${name}`, async () => {
       const failed: string[] = []
       for (const moment of moments) {
-        for (const how of ['throws', 'hangs'] as const)
+        for (const how of ['throws', 'hangs'] as const) {
           await hits({ scene, participant: { moment, how } }, failed)
+          if (moment !== 'resumed') continue
+          const on = scene.flavour === 'mlx5' ? 'RESUME_RESPONDER' : 'RESUMING->STOP'
+          const fault = { side: 'destination', member: 0, fault: { on, errno: 'EIO' } } as const
+          await hits({ scene, participant: { moment, how }, faults: [fault] }, failed)
+        }
       }
       assertNone(failed)
     })

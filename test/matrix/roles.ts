@@ -18,7 +18,7 @@ import { sourceOwner } from '#lib/ownership/source.js'
 import type { DestinationMessage, Message, SourceMessage } from '#lib/wire/message.js'
 import { VirtualClock } from 'vfio-migrate/mock'
 import type { Scene, SideName, Struck } from './case.js'
-import { actor, type Actor, type Observed } from './stage.js'
+import { actor, beforeOf, type Actor, type Observed } from './stage.js'
 
 /** The link ends at the message of this number, counted over both directions from 0. */
 export interface Break {
@@ -40,6 +40,8 @@ export interface Trial {
   readonly faults?: readonly Struck[]
   readonly link?: Break
   readonly journal?: Refusal
+  /** The last byte of the `data` of this number, from 0, is another one when it comes. */
+  readonly spoils?: number
 }
 
 /** Also what was said, and what each side has written down. */
@@ -65,9 +67,10 @@ class FailingJournal implements Journal {
 
   async append(fact: Fact): Promise<void> {
     const { isThere = false, lasts = false, fact: refused } = this.#refusal ?? {}
-    if (this.hasRefused ? !lasts : fact !== refused) return await this.#journal.append(fact)
+    const isRefused = this.hasRefused ? lasts : fact === refused
+    if (!isRefused || isThere) await this.#journal.append(fact)
+    if (!isRefused) return
     this.hasRefused = true
-    if (isThere) await this.#journal.append(fact)
     throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' })
   }
 
@@ -83,6 +86,8 @@ class Conversation {
   readonly #came: Message['kind'][] = []
   readonly #actors: Actor[] = []
   #isBroken = false
+  #data = 0
+  #isSpoilt = false
 
   constructor(trial: Trial) {
     this.#trial = trial
@@ -124,6 +129,7 @@ class Conversation {
       digests: [],
       wasHit:
         (this.#isBroken || this.#trial.link === undefined) &&
+        (this.#isSpoilt || this.#trial.spoils === undefined) &&
         (journal === undefined || journals[journal.side].hasRefused) &&
         this.#actors.every(({ mock }) => mock.unusedFaults().length === 0),
       sent: this.#sent,
@@ -135,8 +141,12 @@ class Conversation {
 
   async #begun(side: SideName, member: number): Promise<Actor> {
     const one = await actor(this.#clock, this.#trial.scene, side, member)
-    const { seed, epoch, history } = one.mock
-    return { ...one, before: { seed, epoch, events: history.length } }
+    return { ...one, before: beforeOf(one.mock) }
+  }
+
+  #spoil(bytes: Uint8Array): void {
+    this.#isSpoilt = true
+    bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 0xff
   }
 
   /** Counts what is said, and ends where the trial wants it. */
@@ -149,6 +159,7 @@ class Conversation {
       receive: async () => {
         const message = await link.receive()
         this.#came.push(message.kind)
+        if (message.kind === 'data' && this.#data++ === this.#trial.spoils) this.#spoil(message.bytes)
         return message
       },
       send: async message => {

@@ -2,6 +2,7 @@
 import { migrate, MigrationError, openDevice, type Device, type MigrationReport } from 'vfio-migrate'
 import { MockDevice, VirtualClock, type MockOptions } from 'vfio-migrate/mock'
 import type { DeviceCalls } from '#lib/backend/seam.js'
+import type { StateName } from '#lib/kernel/state.js'
 import type { MigrateOptions, MigrationProgress } from '#lib/migration/options.js'
 import type { Participant } from '#lib/migration/participant.js'
 import { reproduction, type Case, type Deed, type Scene, type SideName } from './case.js'
@@ -15,7 +16,16 @@ export interface Actor {
   readonly mock: MockDevice
   readonly device: Device
   readonly otherHolder: DeviceCalls
-  readonly before: { readonly seed: bigint; readonly epoch: bigint; readonly events: number }
+  readonly before: Before
+}
+
+/** What a device was when the migration began. */
+export interface Before {
+  readonly state: StateName
+  readonly seed: bigint
+  readonly epoch: bigint
+  /** Where its history stood. */
+  readonly events: number
 }
 
 /** What came of a case. */
@@ -40,7 +50,7 @@ export interface Observed {
   readonly wasHit: boolean
 }
 
-const numbers = { STOP: 1, STOP_COPY: 3 }
+const numbers = { STOP: 1, STOP_COPY: 3, RUNNING_P2P: 5 }
 
 /** Latencies that differ, so that no two things happen at one time by chance. */
 function optionsOf({ flavour, chunked }: Scene, side: SideName, member: number): MockOptions {
@@ -65,6 +75,10 @@ function optionsOf({ flavour, chunked }: Scene, side: SideName, member: number):
   }
 }
 
+export function beforeOf({ state, seed, epoch, history }: MockDevice): Before {
+  return { state, seed, epoch, events: history.length }
+}
+
 export async function actor(
   clock: VirtualClock,
   scene: Scene,
@@ -74,7 +88,7 @@ export async function actor(
   const mock = new MockDevice({ ...optionsOf(scene, side, member), clock, origin: scene.origin })
   const device = await openDevice(mock)
   const otherHolder = mock.open().calls
-  return { side, mock, device, otherHolder, before: { seed: mock.seed, epoch: 0n, events: 0 } }
+  return { side, mock, device, otherHolder, before: beforeOf(mock) }
 }
 
 /** Runs a case on the virtual clock, and closes what it has opened. */
@@ -112,10 +126,8 @@ class Run {
     )
     for (const { side, member } of names) this.#actors.push(await actor(this.#clock, scene, side, member))
     await this.#clock.sleep(4)
-    this.#actors = this.#actors.map(one => {
-      const { seed, epoch, history } = one.mock
-      return { ...one, before: { seed, epoch, events: history.length } }
-    })
+    if (scene.begins) await this.#lead(scene.begins)
+    this.#actors = this.#actors.map(one => ({ ...one, before: beforeOf(one.mock) }))
     for (const { side, member, fault } of faults) this.#actor(side, member).mock.inject(fault)
     const isOver = new AbortController()
     const letGo = whileHeld && this.#whileHeld(whileHeld, isOver.signal)
@@ -217,6 +229,12 @@ class Run {
     if (deed.kind === 'signal') this.#controller.abort('enough')
     else if (deed.kind === 'onProgress throws') throw new Error('from the callback')
     else this.#deeds.push(this.#byOtherHolder(deed.kind, this.#actor(deed.side, deed.member)))
+  }
+
+  /** Whoever has the sources has led them there. */
+  async #lead(state: 'STOP' | 'RUNNING_P2P'): Promise<void> {
+    for (const { side, otherHolder } of this.#actors)
+      if (side === 'source') await otherHolder.setStates([numbers[state]])
   }
 
   #now(): number[] {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Fault } from 'vfio-migrate/mock'
+import { faultPoints, resolveOptions, type Fault, type FaultPoint } from 'vfio-migrate/mock'
 import type { Case, Scene, SideName, Struck } from './case.js'
 import { assertNone, hits } from './suite.js'
 
@@ -53,6 +53,21 @@ const afterwards: Readonly<Record<SideName, readonly Fault[]>> = {
   ],
 }
 
+/** Those at which every flavour has begun, and none is committed. */
+const firstEvent = 2
+const mostEvents = 13
+
+/** The arcs that lead a source back, as points; those of mlx5 fail by their commands. */
+const wayBack: readonly FaultPoint[] = [
+  'PRE_COPY->RUNNING',
+  'PRE_COPY_P2P->RUNNING_P2P',
+  'STOP_COPY->STOP',
+  'STOP->RUNNING_P2P',
+  'STOP->RUNNING',
+  'RUNNING_P2P->RUNNING',
+  'RESET',
+]
+
 const sides = ['source', 'destination'] as const
 
 function struck(list: Readonly<Record<SideName, readonly Fault[]>>, member: number): Struck[] {
@@ -89,4 +104,25 @@ describe('two faults in one migration', function () {
     await runAll({ ...mlx5, members: 2 }, pairs(struck(first, 0), struck(afterwards, 1)))
     await runAll({ ...mlx5, members: 2, origin: 'lent' }, pairs(struck(first, 1), struck(afterwards, 0)))
   })
+
+  for (const flavour of ['virtio', 'hisi_acc', 'qat', 'pds', 'xe', 'mtty'] as const) {
+    for (const begins of [undefined, 'RUNNING_P2P'] as const) {
+      if (begins && flavour === 'hisi_acc') continue
+      it(`of ${flavour}, found in ${begins ?? 'RUNNING'}: a signal at each event, and the way back fails`, async () => {
+        const failed: string[] = []
+        const scene: Scene = { ...mlx5, flavour, ...(begins && { begins }) }
+        const points = faultPoints({ flavour, capabilities: resolveOptions({ flavour }).capabilities })
+        for (const side of sides) {
+          for (const on of wayBack.filter(on => on in points)) {
+            const fault: Fault = { on, errno: on === 'RESET' ? 'EINVAL' : 'EIO' }
+            for (let event = firstEvent; event < mostEvents; event++) {
+              const at = { event, deed: { kind: 'signal' } } as const
+              await hits({ scene, at, faults: [{ side, member: 0, fault }] }, failed)
+            }
+          }
+        }
+        assertNone(failed)
+      })
+    }
+  }
 })

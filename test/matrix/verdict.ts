@@ -52,13 +52,7 @@ function byTwo(seen: Observed, failures: readonly Failure[]): Expected[] {
   const own = new Map<Actor, Failure>()
   for (const failure of ahead.toReversed()) own.set(failure.actor, failure)
   const rows = [...own.values()].map(failure => ({ failure, row: callRow(failure, seen) }))
-  return rows.map(({ row, failure }) => {
-    const one = expected(row, seen, failure.actor, failures)
-    const ends = new Map(one.ends)
-    for (const { failure, row } of rows)
-      if (row[failure.side] === 'stuck') ends.set(failure.actor.mock.name, 'stuck')
-    return { ...one, ends }
-  })
+  return rows.map(({ row, failure }) => expected(row, seen, failure.actor, failures))
 }
 
 /** Which of these it is cannot be foreseen. */
@@ -110,17 +104,25 @@ function found(rows: readonly Line[], which: (row: Line) => boolean): Line {
   return row
 }
 
+const grave: ReadonlySet<string> = new Set(['stuck', 'halted', 'failed'])
+
 function expected(
   row: Line,
-  { actors }: Observed,
+  seen: Observed,
   failed: Actor | undefined,
   failures: readonly Failure[],
 ): Expected {
   const ends = new Map<string, string>()
   const ways: string[] = []
-  for (const actor of actors) {
+  for (const actor of seen.actors) {
     const isOther = failed !== undefined && actor.mock.name.split('-')[1] !== failed.mock.name.split('-')[1]
     ends.set(actor.mock.name, isOther ? endOfOther(actor, row) : (row[actor.side] ?? ''))
+  }
+  // What a device's own failure leaves it as it is, whoever's the first was.
+  for (const failure of failures.filter(({ when }) => when !== 'way back')) {
+    const own = callRow(failure, seen)
+    const end = own[failure.side] ?? ''
+    if (own.outcome === row.outcome && grave.has(end)) ends.set(failure.actor.mock.name, end)
   }
   for (const { actor, side, fails, when } of failures.filter(({ when }) => when === 'way back')) {
     const way = found(
@@ -229,7 +231,11 @@ function check(given: Case, seen: Observed, { outcome, cause, ends }: Expected):
   const { actors, report } = seen
   checkCause(seen, outcome, cause)
   if (report === undefined) {
-    for (const actor of actors) if (ends.get(actor.mock.name) !== 'theirs') checkAsBefore(actor)
+    for (const actor of actors) {
+      const end = ends.get(actor.mock.name) ?? ''
+      if (end === 'failed') assert.equal(actor.mock.state, 'ERROR')
+      else if (end !== 'theirs') checkAsBefore(actor)
+    }
     return
   }
   assert.equal(report.outcome, outcome, 'outcome')
@@ -330,7 +336,7 @@ function checkAsBefore(
   say = `${mock.name} is to be as before`,
   told?: ReturnType<typeof reportOf>,
 ): void {
-  assert.equal(mock.state, 'RUNNING', say)
+  assert.equal(mock.state, before.state, say)
   assert.equal(mock.seed, before.seed, `${say}: another state`)
   assert.ok(mock.epoch >= before.epoch, `${say}: it began anew`)
   if (told) assert.deepEqual([told.wasReset, told.recovery, told.error], [false, 'none', undefined], say)
