@@ -23,7 +23,7 @@ export interface MigrateOptions extends PresetPolicyOptions {
   readonly precopy?: boolean
   /** The most that is moved in a second, all devices together, in bytes. */
   readonly bandwidth?: number
-  /** The devices of a set do not talk to each other: they need no P2P states, and are stopped one after another. */
+  /** The devices of a set do not talk to each other: they need no P2P states, and none waits for another once all have begun to stop. */
   readonly noP2pDma?: boolean
   /** How many functions of one physical function may be in migration at a time: 4 for mlx5, else any. */
   readonly perPfLimit?: number
