@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Finding } from '../checks/preflight_facts.ts'
-import type { Outcome } from './participant.ts'
+import type { Moment, Outcome } from './participant.ts'
 import type { MomentReport } from './participation.ts'
 import type { Timeline } from './phases.ts'
 import type { DowntimeParts } from './progress.ts'
@@ -71,23 +71,30 @@ async function pairOf({ sources, destinations, members }: Ended, index: number):
 
 /** Each part ends with the last device of a set. Parts that went on at once are counted where the next one waited for them. */
 function partsOf({ members, times, moments }: Ended): DowntimeParts {
-  const { stoppingAt = 0, stoppedAt = 0, allThereAt = 0, runningAt = 0 } = times
+  const { stoppingAt = 0, stoppedAt = 0, runningAt = 0 } = times
   const firstByteAt = Math.max(stoppedAt, ...members.map(({ firstByteAt = 0 }) => firstByteAt))
   const sentAt = Math.max(firstByteAt, ...members.map(({ lastSentAt = 0 }) => lastSentAt))
   const loadedAt = Math.max(sentAt, ...members.map(({ outflow }) => outflow.loadedAt ?? 0))
-  const restoredMs = sum(
-    moments.filter(({ moment }) => moment === 'restored'),
-    ({ ms }) => ms,
-  )
+  // `stopped` goes on while the bytes flow, and counts from when they were there.
+  const participantMs = Math.max(0, endOf('stopped', moments) - loadedAt) + msOf('restored', moments)
   return {
     stopArcsMs: stoppedAt - stoppingAt,
     saveMs: firstByteAt - stoppedAt,
     linkMs: sentAt - firstByteAt,
     loadMs: loadedAt - sentAt,
-    startArcsMs: runningAt - allThereAt - restoredMs,
-    // `stopped` goes on while the bytes flow, and counts where they were there before it ended.
-    participantMs: allThereAt - loadedAt + restoredMs,
+    startArcsMs: runningAt - loadedAt - participantMs,
+    participantMs,
   }
+}
+
+function msOf(name: Moment, moments: readonly MomentReport[]): number {
+  return moments.find(({ moment }) => moment === name)?.ms ?? 0
+}
+
+/** On the migration's clock; 0 for a moment that was not. */
+function endOf(name: Moment, moments: readonly MomentReport[]): number {
+  const found = moments.find(({ moment }) => moment === name)
+  return found ? found.startedMs + found.ms : 0
 }
 
 /** From the call of `quiesce` to the return of `running`. */

@@ -21,9 +21,6 @@ import type { Stop } from './stop.ts'
 export interface SwitchoverTimes {
   stoppingAt?: number
   stoppedAt?: number
-  /** All is loaded, and what the participant sends along was sent. */
-  allThereAt?: number
-  completeAt?: number
   runningAt?: number
 }
 
@@ -140,9 +137,7 @@ export class SourceRole {
     timeline.end('stop-copy')
     await stop.during(Promise.all(members.map(({ outflow }) => outflow.allLoaded())))
     timeline.end('load')
-    this.times.allThereAt = this.#now()
     await timeline.during('complete', () => stop.during(this.#inbox.allComplete(members.length)))
-    this.times.completeAt = this.#now()
     const { error } = await stop.during(this.#inbox.expect('running'))
     this.times.runningAt = this.#now() - link.roundTripMs / 2
     if (error !== undefined) this.#failure = { error }
