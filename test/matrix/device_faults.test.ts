@@ -46,14 +46,16 @@ function rulesOf({ flavour }: Scene): ReturnType<typeof faultPoints> {
 async function strike(scene: Scene, side: SideName, member: number, all: boolean): Promise<void> {
   const failed: string[] = []
   for (const on of Object.keys(rulesOf(scene)) as FaultPoint[]) {
+    // Until it strikes a migration is what it would have been: one miss tells of them all.
+    let last = mostOften
     for (const { fault, whileHeld } of waysAt(scene, on, side, member, all)) {
-      for (let nth = 1; nth <= mostOften; nth++) {
+      for (let nth = 1; nth <= last; nth++) {
         const given: Case = {
           scene,
           faults: [{ side, member, fault: { on, nth, ...fault } }],
           ...(whileHeld && { whileHeld }),
         }
-        if (!(await hits(given, failed))) break
+        if (!(await hits(given, failed))) last = nth - 1
       }
     }
   }

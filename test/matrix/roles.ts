@@ -121,6 +121,7 @@ class Conversation {
       error: source.role.failure?.error,
       cause: source.role.failure?.error,
       events: [],
+      moments: [],
       deedIn: undefined,
       movedTo: undefined,
       deedAt: [],

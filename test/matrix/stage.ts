@@ -4,7 +4,7 @@ import { MockDevice, VirtualClock, type MockOptions } from 'vfio-migrate/mock'
 import type { DeviceCalls } from '#lib/backend/seam.js'
 import type { StateName } from '#lib/kernel/state.js'
 import type { MigrateOptions, MigrationProgress } from '#lib/migration/options.js'
-import type { Participant } from '#lib/migration/participant.js'
+import { moments, type Moment, type Participant } from '#lib/migration/participant.js'
 import { reproduction, type Case, type Deed, type Scene, type SideName } from './case.js'
 
 /** How long a case may take, in ms of the machine's time: one that stands still must not hold everybody up. */
@@ -36,6 +36,8 @@ export interface Observed {
   readonly error: unknown
   readonly cause: unknown
   readonly events: readonly string[]
+  /** What the participant was called for. */
+  readonly moments: readonly Moment[]
   /** The phase in which the deed was done, and the state that a device was moved to by it. */
   readonly deedIn: string | undefined
   readonly movedTo: string | undefined
@@ -105,6 +107,7 @@ class Run {
   readonly #clock = new VirtualClock()
   readonly #controller = new AbortController()
   readonly #events: string[] = []
+  readonly #moments: Moment[] = []
   readonly #digests: ({ source: string; destination: string } | undefined)[] = []
   #actors: Actor[] = []
   #phase = 'preflight'
@@ -143,6 +146,7 @@ class Run {
       error,
       cause: error instanceof MigrationError ? error.cause : error,
       events: this.#events,
+      moments: this.#moments,
       deedIn: this.#deedIn,
       movedTo: this.#movedTo,
       deedAt: this.#deedAt,
@@ -161,13 +165,12 @@ class Run {
 
   async #migrate(): Promise<{ report: MigrationReport | undefined; error: unknown }> {
     const { onStuck, precopy, logged } = this.#case.scene
-    const participant = this.#participant()
     const options: MigrateOptions = {
       from: this.#devices('source'),
       to: this.#devices('destination'),
       signal: this.#controller.signal,
       onProgress: progress => this.#onProgress(progress),
-      ...(participant && { participant }),
+      participant: this.#participant(),
       ...(onStuck && { onStuck }),
       ...(precopy === false && { precopy }),
       ...(logged && {
@@ -200,18 +203,18 @@ class Run {
     this.#digests[member] = { source: source.mock.digest(), destination: destination.mock.digest() }
   }
 
-  #participant(): Participant | undefined {
-    const { participant } = this.#case
-    if (participant === undefined) return undefined
-    const { moment, how } = participant
+  /** Notes what it is called for, and fails where it is to. */
+  #participant(): Participant {
     const forever = new Promise<never>(() => undefined)
-    return {
-      [moment]: () => {
-        this.#deedIn = moment
-        if (how === 'throws') throw new Error('not this one')
-        return forever
-      },
+    const { moment: failing, how } = this.#case.participant ?? {}
+    const attend = (moment: Moment): Promise<undefined> => {
+      this.#moments.push(moment)
+      if (moment !== failing) return Promise.resolve(undefined)
+      this.#deedIn = moment
+      if (how === 'throws') throw new Error('not this one')
+      return forever
     }
+    return Object.fromEntries(moments.map(moment => [moment, () => attend(moment)]))
   }
 
   async #whileHeld(deed: Deed, isOver: AbortSignal): Promise<void> {

@@ -9,7 +9,8 @@ export interface Tally {
   cases: number
   /** Faults that no device came to, and events that no migration had: a series ends with one. */
   missed: number
-  readonly begunAt: bigint
+  /** What this process had taken of the machine's time before. */
+  readonly begunWith: NodeJS.CpuUsage
   /** How often each row of docs/recovery.md was the one. */
   readonly rows: Map<string, number>
   /** `side phase` in which a deed was done, `side point` of faults that struck. */
@@ -19,7 +20,7 @@ export interface Tally {
 export const tally: Tally = {
   cases: 0,
   missed: 0,
-  begunAt: process.hrtime.bigint(),
+  begunWith: process.cpuUsage(),
   rows: new Map(),
   met: new Set(),
 }

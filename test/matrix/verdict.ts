@@ -223,6 +223,7 @@ export async function judge(given: Case, seen: Observed): Promise<readonly strin
   }
   if (by === undefined) throw new Error(failures.map(String).join('; '))
   checkOwners(seen)
+  checkMoments(seen, by)
   await checkClosed(seen)
   return [by.id, ...by.ways]
 }
@@ -382,6 +383,18 @@ function checkOwners({ actors, report }: Observed): void {
     )
   }
   for (const { mock } of actors) assert.equal(mock.crashed, undefined, 'a kernel crashed')
+}
+
+/** Whoever was told to let go is told how it ended: by `resumed`, or by `running` where all of the destination run. */
+function checkMoments({ moments }: Observed, { outcome, ends }: Expected): void {
+  const times = (moment: string): number => moments.filter(one => one === moment).length
+  const wasQuiesced = times('quiesce')
+  assert.ok(wasQuiesced <= 1, moments.join())
+  const isBack = outcome === 'source'
+  assert.equal(times('resumed'), isBack ? wasQuiesced : 0, `${moments.join()}: resumed`)
+  if (isBack) assert.equal(times('running'), 0, `${moments.join()}: running`)
+  if ([...ends.values()].includes('running')) assert.equal(times('running'), 1, `${moments.join()}: running`)
+  if (times('released') > 0) assert.deepEqual([times('released'), moments.at(-1)], [1, 'released'])
 }
 
 /** Each session that a device was given has been closed. */

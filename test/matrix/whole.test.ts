@@ -16,10 +16,11 @@ describe('the matrix as a whole', () => {
     if (tally.cases < everything) this.skip()
   })
 
-  it('was run in less than a minute', () => {
-    const seconds = Number(process.hrtime.bigint() - tally.begunAt) / 1e9
+  it('took less than a minute of a processor', () => {
+    const { user, system } = process.cpuUsage(tally.begunWith)
+    const seconds = (user + system) / 1e6
     console.log(
-      `        ${tally.cases} cases, ${tally.missed} that nobody came to, in ${Math.round(seconds)} s`,
+      `        ${tally.cases} cases, ${tally.missed} that nobody came to, in ${Math.round(seconds)} s of a processor`,
     )
     assert.ok(seconds < 60, `${seconds} s`)
   })
