@@ -204,7 +204,7 @@ function isReset(event: RecordedEvent): boolean {
 /** Holds what came of a case against one row, and against what must hold whatever happens. */
 export async function hold(given: Case, seen: Observed, one: Expected): Promise<void> {
   check(given, seen, one)
-  checkOwners(seen)
+  checkOwners(seen, one)
   await checkClosed(seen)
 }
 
@@ -216,13 +216,13 @@ export async function judge(given: Case, seen: Observed): Promise<readonly strin
   for (const one of expectations) {
     try {
       check(given, seen, one)
+      checkOwners(seen, one)
       by ??= one
     } catch (error) {
       failures.push(error instanceof Error ? new Error(`by '${one.id}': ${error.message}`) : error)
     }
   }
   if (by === undefined) throw new Error(failures.map(String).join('; '))
-  checkOwners(seen)
   checkMoments(seen, by)
   await checkClosed(seen)
   return [by.id, ...by.ways]
@@ -363,24 +363,19 @@ function checkStuck(
 const opensSession = /^(STOP|RUNNING|RUNNING_P2P)$/
 
 /** At no moment two owners, and at the end the one that the report names. */
-function checkOwners({ actors, report }: Observed): void {
-  const pairs = actors
-    .filter(({ side }) => side === 'source')
-    .map((source, member) => {
-      const destination = actors.filter(({ side }) => side === 'destination')[member]
-      assert.ok(destination)
-      return [source.mock, destination.mock] as const
-    })
-  for (const [source, destination] of pairs) {
-    assert.deepEqual(twoOwners(source, destination), [])
-    const owners = ownersAtTheEnd(source, destination)
-    assert.ok(owners.length <= 1, `owned by ${owners.join(' and ')}`)
-    if (report?.outcome === 'unknown') continue
-    const side: SideName = report?.outcome === 'destination' ? 'destination' : 'source'
-    assert.ok(
-      owners.every(owner => owner.startsWith(side)),
-      `${owners.join()} runs, and the outcome is ${side}`,
-    )
+function checkOwners({ actors }: Observed, { outcome, ends }: Expected): void {
+  const destinations = actors.filter(({ side }) => side === 'destination')
+  for (const [member, source] of actors.filter(({ side }) => side === 'source').entries()) {
+    const destination = destinations[member]
+    assert.ok(destination)
+    assert.deepEqual(twoOwners(source.mock, destination.mock), [])
+    const owners = ownersAtTheEnd(source.mock, destination.mock)
+    const [from, to] = [source.mock.name, destination.mock.name]
+    if (ends.get(to) === 'running') assert.deepEqual(owners, [to])
+    else if (ends.get(from) === 'as before' && source.before.state !== 'STOP')
+      assert.deepEqual(owners, [from])
+    else if (outcome === 'destination') assert.ok(!owners.includes(from), `${from} runs all the same`)
+    else assert.ok(!owners.includes(to), `${to} runs all the same`)
   }
   for (const { mock } of actors) assert.equal(mock.crashed, undefined, 'a kernel crashed')
 }
