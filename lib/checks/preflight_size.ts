@@ -44,7 +44,10 @@ interface Budget {
 function budgetsOf(move: Move): Budget[] {
   const { machines, pairs } = move
   const budgets = new Map<string, Budget>()
-  for (const [role, machine] of [['source', machines.from], ['destination', machines.to]] as const) {
+  for (const [role, machine] of [
+    ['source', machines.from],
+    ['destination', machines.to],
+  ] as const) {
     const neededBytes = kernelMemoryBytes(pairs, role)
     const [pair] = pairs
     if (pair === undefined || neededBytes === 0) continue
@@ -52,13 +55,16 @@ function budgetsOf(move: Move): Budget[] {
     for (const room of roomsOf(machine)) {
       const key = `${machine.bootId} ${room.key}`
       const before = budgets.get(key)
-      budgets.set(key, before === undefined
-        ? { ...room, neededBytes, device }
-        : { ...before, neededBytes: before.neededBytes + neededBytes })
+      budgets.set(
+        key,
+        before === undefined
+          ? { ...room, neededBytes, device }
+          : { ...before, neededBytes: before.neededBytes + neededBytes },
+      )
     }
   }
   return [...budgets.values()].filter(({ freeBytes, neededBytes }) => neededBytes > freeBytes)
-} // prettier-ignore
+}
 
 function roomsOf({ memory }: MachineFacts): Pick<Budget, 'key' | 'what' | 'soft' | 'freeBytes'>[] {
   const available = memory?.availableBytes

@@ -85,31 +85,43 @@ function checkOptions({ override = [], onDeadline, deadline, ...options }: MoveO
   const rules = preflightRules.filter(({ overridable }) => overridable).map(({ id }) => id)
   const unknown = override.find(id => !rules.includes(id))
   if (unknown !== undefined)
-    throw new UsageError(`--override ${unknown}: there is no such rule that can be overridden: ${rules.join(', ')}`)
+    throw new UsageError(
+      `--override ${unknown}: there is no such rule that can be overridden: ${rules.join(', ')}`,
+    )
   if (onDeadline !== undefined && deadline === undefined)
     throw new UsageError('--on-deadline says what happens at the deadline: say --deadline, too')
   const { participant, quiesce, running, resumed, pci, momentLimit } = options
   const isNamed = [participant, quiesce, running, resumed, pci].some(one => one !== undefined)
   if (momentLimit !== undefined && !isNamed)
     throw new UsageError('--moment-limit is for a participant: say --participant, --pci or a command, too')
-} // prettier-ignore
+}
 
 function planOptions({ override, p2pDma, perPfLimit, precopy }: MoveOptions): PlanOptions {
   return { overrides: override, noP2pDma: !p2pDma, perPfLimit, precopy }
 }
 
 /** The names of the command line are those of the library, as far as they are not shorter. */
-function migrateOptions(options: MoveOptions, { participant, limits }: Seat): Omit<MigrateOptions, 'from' | 'to'> {
+function migrateOptions(
+  options: MoveOptions,
+  { participant, limits }: Seat,
+): Omit<MigrateOptions, 'from' | 'to'> {
   const { override, p2pDma, perPfLimit, precopy, bandwidth, onStuck } = options
   const { downtimeLimit, deadline, onDeadline, maxRounds, onStall } = options
   const given = {
-    overrides: override, perPfLimit, bandwidth, onStuck, onDeadline, onStall, maxRounds, participant,
+    overrides: override,
+    perPfLimit,
+    bandwidth,
+    onStuck,
+    onDeadline,
+    onStall,
+    maxRounds,
+    participant,
     downtimeLimitMs: downtimeLimit,
     deadlineMs: deadline,
-  } // prettier-ignore
+  }
   const said = Object.entries(given).filter(([, value]) => value !== undefined)
   return { ...Object.fromEntries(said), precopy, noP2pDma: !p2pDma, participantLimits: limits }
-} // prettier-ignore
+}
 
 async function moveState(hands: Hands, { options, seat, context }: Course): Promise<MigrationReport> {
   try {
@@ -145,21 +157,31 @@ async function afterFailure(error: unknown, hands: Hands): Promise<CommandFailur
 
 function whoseWords({ outcome }: MigrationReport): string[] {
   if (outcome === 'source') return []
-  const who = outcome === 'destination' ? 'The destination has taken the state over' : 'Nobody can say who has the state'
+  const who =
+    outcome === 'destination'
+      ? 'The destination has taken the state over'
+      : 'Nobody can say who has the state'
   return [`${who}: the source may run again only when the destination holds it no more.`]
-} // prettier-ignore
+}
 
 /** Whoever has the CPU side still waits. */
 function isUnresumed({ participant }: MigrationReport): boolean {
-  return participant.some(({ moment, error }) => (moment === 'resumed' || moment === 'running') && error !== undefined)
-} // prettier-ignore
+  return participant.some(
+    ({ moment, error }) => (moment === 'resumed' || moment === 'running') && error !== undefined,
+  )
+}
 
-async function tell(report: MigrationReport, hands: Hands, keeping: Keeping, context: Context): Promise<void> {
+async function tell(
+  report: MigrationReport,
+  hands: Hands,
+  keeping: Keeping,
+  context: Context,
+): Promise<void> {
   const output: ReportOutput = reportOutput(report, hands)
   const result: MoveOutput = { schema: 1, command: 'move', ...output, keeping: keeping.kind }
   context.outcome(result, reportWords(report))
   await context.record(result)
-} // prettier-ignore
+}
 
 /** The destination runs: the migration has happened, and what is told here needs somebody's attention. */
 function sayLeft(report: MigrationReport, given: readonly Aftermath[], context: Context): boolean {

@@ -38,8 +38,11 @@ function pairWords({ source, destination, ...moved }: PairReport): Row[] {
 
 function sideText({ device, driver, mock, state, arcs }: SideReport): string {
   const name = mock ? `${device}, a mock of ${driver}` : device
-  return [`${name}, in ${state ?? 'a state that it does not tell'}`, ...arcs.map((arc: Arc) => arcText(arc))].join('\n')
-} // prettier-ignore
+  return [
+    `${name}, in ${state ?? 'a state that it does not tell'}`,
+    ...arcs.map((arc: Arc) => arcText(arc)),
+  ].join('\n')
+}
 
 function movedText(moved: Omit<PairReport, 'source' | 'destination'>): string {
   const { bytes, precopyBytes, sideDataBytes, restarts, gaveUpPrecopy } = moved
@@ -82,11 +85,23 @@ function downtimeText({ downtime, predicted }: MigrationReport): string | undefi
   return table(
     ['', 'was', 'foreseen'],
     [
-      ...names.map(name => [parts[name], msText(downtime[name]), predicted ? msText(predicted.parts[name]) : '']),
-      ...(predicted ? [['all', msText(names.reduce((sum, name) => sum + downtime[name], 0)), msText(predicted.downtimeMs)]] : []),
+      ...names.map(name => [
+        parts[name],
+        msText(downtime[name]),
+        predicted ? msText(predicted.parts[name]) : '',
+      ]),
+      ...(predicted
+        ? [
+            [
+              'all',
+              msText(names.reduce((sum, name) => sum + downtime[name], 0)),
+              msText(predicted.downtimeMs),
+            ],
+          ]
+        : []),
     ],
   )
-} // prettier-ignore
+}
 
 /** What was found beforehand and does not refuse. */
 export function warnings(findings: readonly Finding[]): string[] {

@@ -18,11 +18,22 @@ export function planWords(plan: MigrationPlan): string {
     ['possible', possible ? 'yes' : 'no'],
     ...planned.map(pair => ['pair', pairText(pair)] as const),
     ['all states', planned.length > 1 ? sizeText(predicted.stateBytes) : undefined],
-    ['kernel memory', source + destination === 0 ? undefined : `${bytesText(source)} for the source, ${bytesText(destination)} for the destination`],
-    ...findings.map(finding => [findingTitle(finding), `${finding.id}: ${finding.cause}\n${finding.remedy}`.trimEnd()] as const),
-    ...phases.map(({ phase, steps }) => [phase, steps.flatMap(stepLines(planned)).join('\n') || 'all that is told above'] as const),
+    [
+      'kernel memory',
+      source + destination === 0
+        ? undefined
+        : `${bytesText(source)} for the source, ${bytesText(destination)} for the destination`,
+    ],
+    ...findings.map(
+      finding =>
+        [findingTitle(finding), `${finding.id}: ${finding.cause}\n${finding.remedy}`.trimEnd()] as const,
+    ),
+    ...phases.map(
+      ({ phase, steps }) =>
+        [phase, steps.flatMap(stepLines(planned)).join('\n') || 'all that is told above'] as const,
+    ),
   ])
-} // prettier-ignore
+}
 
 const precopies: Readonly<Record<PrecopyClass, string>> = {
   incremental: 'pre-copy of what has changed',

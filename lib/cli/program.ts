@@ -60,7 +60,10 @@ const table: Readonly<Record<string, Verb>> = {
   list: {
     summary: 'list the devices under VFIO, and whether each migrates; opens none',
     options: [
-      new Option('--all', 'list virtual functions, too, that are bound elsewhere and that a driver would migrate'),
+      new Option(
+        '--all',
+        'list virtual functions, too, that are bound elsewhere and that a driver would migrate',
+      ),
     ],
     load: async () => (await import('./list.ts')).list,
   },
@@ -90,12 +93,16 @@ Example: vfio-migrate drive 0000:08:00.2 PRE_COPY,STOP_COPY,RUNNING`,
     load: async () => (await import('./reset.ts')).reset,
   },
   save: {
-    summary: "save a device's state; a lent device is left in STOP, one that was opened by name is reset as it is closed",
+    summary:
+      "save a device's state; a lent device is left in STOP, one that was opened by name is reset as it is closed",
     usage: '[options] <device> --raw -o <file|->',
     args: [device],
     options: [
       raw.makeOptionMandatory(),
-      new Option('-o, --output <file>', 'required: the file, which is there when it is whole, or - for stdout').makeOptionMandatory(),
+      new Option(
+        '-o, --output <file>',
+        'required: the file, which is there when it is whole, or - for stdout',
+      ).makeOptionMandatory(),
       new Option('--resume-source', 'let the device run again once its state is saved'),
       blankSource,
       timeout,
@@ -121,14 +128,20 @@ Example: vfio-migrate drive 0000:08:00.2 PRE_COPY,STOP_COPY,RUNNING`,
     summary: 'move the state of devices into others on this host, and run those',
     usage: '[options] <source> <destination> [<source> <destination>…] --stay|--release|--exec <program>',
     details: `${migrationDetails}\n${participantDetails}\n${keepingDetails}`,
-    args: [['<source>', device[1]], ['<destination>', 'likewise'], ['[more...]', 'further pairs, moved with the first as one']],
+    args: [
+      ['<source>', device[1]],
+      ['<destination>', 'likewise'],
+      ['[more...]', 'further pairs, moved with the first as one'],
+    ],
     options: [...migrationOptions, ...participantOptions, blankSource, timeout, ...opening, ...keeping],
     load: async () => (await import('./move.ts')).move,
   },
   fsm: {
     summary: "print the kernel's state machine, or a path through it; needs no device",
     options: [
-      new Option('--flags <flags>', 'what the device has: p2p,precopy, one of them, or none').default('p2p,precopy'),
+      new Option('--flags <flags>', 'what the device has: p2p,precopy, one of them, or none').default(
+        'p2p,precopy',
+      ),
       new Option('--format <format>', 'as what').choices(['table', 'dot', 'mermaid']).default('table'),
       new Option('--from <state>', 'print the path from this state'),
       new Option('--to <state>', 'print the path to this state'),
@@ -139,7 +152,7 @@ Example: vfio-migrate drive 0000:08:00.2 PRE_COPY,STOP_COPY,RUNNING`,
     summary: 'print the versions of what is at work here',
     load: async () => (await import('./version.ts')).version,
   },
-} // prettier-ignore
+}
 
 const exitCodesText = `
 Exit codes:

@@ -52,7 +52,10 @@ function available(availableBytes: number) {
 /** By rule: what makes it apply, and what is close to that and does not. Of the second no rule may apply. */
 const cases: Readonly<Record<string, readonly { readonly does: Case; readonly doesNot: Case }[]>> = {
   'same-device': [
-    { does: { to: { name: source.name } }, doesNot: { to: { name: source.name }, machines: { to: elsewhere } } },
+    {
+      does: { to: { name: source.name } },
+      doesNot: { to: { name: source.name }, machines: { to: elsewhere } },
+    },
     { does: { to: { handle: source.handle } }, doesNot: { from: { name: 'fd:7' }, to: { name: 'fd:7' } } },
     {
       does: { from: mock, to: { ...mock, handle: source.handle } },
@@ -64,14 +67,23 @@ const cases: Readonly<Record<string, readonly { readonly does: Case; readonly do
     { does: { others: [{ ...pairOf(1), to: destination }] }, doesNot: { others: [pairOf(1), pairOf(2)] } },
     {
       does: { others: [{ ...pairOf(1), from: destination }] },
-      doesNot: { others: [{ ...pairOf(1), from: { ...destination, handle: 'another', origin: 'lent' } }], machines: { to: elsewhere } },
+      doesNot: {
+        others: [{ ...pairOf(1), from: { ...destination, handle: 'another', origin: 'lent' } }],
+        machines: { to: elsewhere },
+      },
     },
   ],
   'not-migratable': [
-    { does: { to: { capabilities: noMigration, state: undefined, notMigratable: 'It does not.' } }, doesNot: {} },
+    {
+      does: { to: { capabilities: noMigration, state: undefined, notMigratable: 'It does not.' } },
+      doesNot: {},
+    },
   ],
   'driver-differs': [
-    { does: { to: { driver: 'virtio_vfio_pci' } }, doesNot: { others: [pairOf(1, { driver: 'virtio_vfio_pci' })] } },
+    {
+      does: { to: { driver: 'virtio_vfio_pci' } },
+      doesNot: { others: [pairOf(1, { driver: 'virtio_vfio_pci' })] },
+    },
   ],
   'source-state': [
     { does: { from: { state: 'PRE_COPY' } }, doesNot: { from: { state: 'RUNNING_P2P' } } },
@@ -94,7 +106,9 @@ const cases: Readonly<Record<string, readonly { readonly does: Case; readonly do
     { does: { to: withPci({ subsystemDevice: '0042' }) }, doesNot: { to: withPci({ subsystemDevice: '' }) } },
     { does: { to: withPci({ subsystemVendor: '103c' }) }, doesNot: { to: withPci({}) } },
   ],
-  'class-differs': [{ does: { to: withPci({ class: '020700' }) }, doesNot: { to: withPci({ class: '020000' }) } }],
+  'class-differs': [
+    { does: { to: withPci({ class: '020700' }) }, doesNot: { to: withPci({ class: '020000' }) } },
+  ],
   'mdev-type-differs': [
     {
       does: {
@@ -113,19 +127,33 @@ const cases: Readonly<Record<string, readonly { readonly does: Case; readonly do
       doesNot: { to: { hardware: { ...hardware, firmware: { version: undefined, board: undefined } } } },
     },
   ],
-  'firmware-differs': [{ does: { to: withFirmware('28.40.1000') }, doesNot: { to: withFirmware(undefined) } }],
+  'firmware-differs': [
+    { does: { to: withFirmware('28.40.1000') }, doesNot: { to: withFirmware(undefined) } },
+  ],
   'attributes-differ': [
     {
-      does: { from: withPort({ attributes: { roce: 'enable' } }), to: withPort({ attributes: { roce: 'disable' } }) },
+      does: {
+        from: withPort({ attributes: { roce: 'enable' } }),
+        to: withPort({ attributes: { roce: 'disable' } }),
+      },
       doesNot: { from: withPort({ attributes: { roce: 'enable' } }), to: withPort({ attributes: {} }) },
     },
     {
-      does: { from: withPort({ attributes: { max_io_eqs: '8' } }), to: withPort({ attributes: { max_io_eqs: '4' } }) },
-      doesNot: { from: withPort({ attributes: { state: 'active' } }), to: withPort({ attributes: { state: 'inactive' } }) },
+      does: {
+        from: withPort({ attributes: { max_io_eqs: '8' } }),
+        to: withPort({ attributes: { max_io_eqs: '4' } }),
+      },
+      doesNot: {
+        from: withPort({ attributes: { state: 'active' } }),
+        to: withPort({ attributes: { state: 'inactive' } }),
+      },
     },
   ],
   'kernel-differs': [
-    { does: { machines: { to: { ...elsewhere, release: '6.12.107' } } }, doesNot: { machines: { to: elsewhere } } },
+    {
+      does: { machines: { to: { ...elsewhere, release: '6.12.107' } } },
+      doesNot: { machines: { to: elsewhere } },
+    },
   ],
   'kernel-early': [
     {
@@ -135,7 +163,10 @@ const cases: Readonly<Record<string, readonly { readonly does: Case; readonly do
   ],
   'driver-unknown': [
     { does: { from: { driver: 'nvmx_vfio_pci' }, to: { driver: 'nvmx_vfio_pci' } }, doesNot: {} },
-    { does: { to: { driver: undefined } }, doesNot: { from: { driver: 'pds_vfio_pci' }, to: { driver: 'pds_vfio_pci' } } },
+    {
+      does: { to: { driver: undefined } },
+      doesNot: { from: { driver: 'pds_vfio_pci' }, to: { driver: 'pds_vfio_pci' } },
+    },
   ],
   'too-large-for-precopy': [
     { does: { from: { stateBytes: 2 ** 32 } }, doesNot: { from: { stateBytes: 2 ** 32 - 4096 } } },
@@ -170,8 +201,12 @@ const cases: Readonly<Record<string, readonly { readonly does: Case; readonly do
     },
     // Two containers of one machine, each of which calls its cgroup by one name.
     {
-      does: { machines: { from: limited(140 * mebibyte), to: limited(71 * mebibyte, 'memory.max', 2 * gibibyte) } },
-      doesNot: { machines: { from: limited(141 * mebibyte), to: limited(71 * mebibyte, 'memory.max', 2 * gibibyte) } },
+      does: {
+        machines: { from: limited(140 * mebibyte), to: limited(71 * mebibyte, 'memory.max', 2 * gibibyte) },
+      },
+      doesNot: {
+        machines: { from: limited(141 * mebibyte), to: limited(71 * mebibyte, 'memory.max', 2 * gibibyte) },
+      },
     },
     // Of a set, the sum.
     {
@@ -190,7 +225,10 @@ const cases: Readonly<Record<string, readonly { readonly does: Case; readonly do
       does: { from: { capabilities: noP2p }, others: [pairOf(1)] },
       doesNot: { from: { capabilities: noP2p }, others: [pairOf(1)], options: { noP2pDma: true } },
     },
-    { does: { to: { capabilities: noP2p }, others: [pairOf(1)] }, doesNot: { from: { capabilities: noP2p } } },
+    {
+      does: { to: { capabilities: noP2p }, others: [pairOf(1)] },
+      doesNot: { from: { capabilities: noP2p } },
+    },
   ],
   'too-many-of-one-pf': [
     {
@@ -222,9 +260,12 @@ const cases: Readonly<Record<string, readonly { readonly does: Case; readonly do
   ],
   'vlan-differs': [
     { does: { to: withPort({ vlan: 100 }) }, doesNot: { to: withPort({ vlan: undefined }) } },
-    { does: { from: withPort({ vlan: 100 }) }, doesNot: { from: withPort({ vlan: 100 }), to: withPort({ vlan: 100 }) } },
+    {
+      does: { from: withPort({ vlan: 100 }) },
+      doesNot: { from: withPort({ vlan: 100 }), to: withPort({ vlan: 100 }) },
+    },
   ],
-} // prettier-ignore
+}
 
 /** Further pairs whose destinations are of a physical function that nothing tells of. */
 function elsewherePairs(count: number) {

@@ -36,7 +36,12 @@ const info = {
 const devlinkPorts = {
   port: {
     'pci/0000:08:00.0/65535': { type: 'eth', netdev: 'ens1f0np0', flavour: 'physical', port: 0 },
-    'pci/0000:08:00.0/32768': { flavour: 'pcivf', pfnum: 0, vfnum: 0, function: { hw_addr: '02:00:00:00:00:01' } },
+    'pci/0000:08:00.0/32768': {
+      flavour: 'pcivf',
+      pfnum: 0,
+      vfnum: 0,
+      function: { hw_addr: '02:00:00:00:00:01' },
+    },
     'pci/0000:08:00.0/32769': {
       flavour: 'pcivf',
       pfnum: 0,
@@ -45,7 +50,7 @@ const devlinkPorts = {
     },
     'pci/0000:09:00.0/32769': { flavour: 'pcivf', pfnum: 0, vfnum: 1, function: { roce: 'disable' } },
   },
-} // prettier-ignore
+}
 
 const link = [
   {

@@ -80,19 +80,35 @@ describe('planMigration', () => {
 
   for (const [what, state, capabilities, lines] of [
     ['saves one that has stopped from there', 'STOP', caps, ['source STOP>STOP_COPY', '0 until end']],
-    ['does not let one loose that is in RUNNING_P2P', 'RUNNING_P2P', caps,
-      ['source RUNNING_P2P>PRE_COPY_P2P', '0 until idle', 'source PRE_COPY_P2P>STOP_COPY', '0 until end']],
-    ['stops one without pre-copy through RUNNING_P2P', 'RUNNING', { ...caps, preCopy: false },
-      ['source RUNNING>RUNNING_P2P', 'source RUNNING_P2P>STOP>STOP_COPY', '0 until end']],
-    ['stops one without P2P directly', 'RUNNING', { ...caps, p2p: false },
-      ['source RUNNING>PRE_COPY', '0 until idle', 'source PRE_COPY>STOP_COPY', '0 until end']],
-    ['stops one without either', 'RUNNING', { ...caps, p2p: false, preCopy: false },
-      ['source RUNNING>STOP>STOP_COPY', '0 until end']],
+    [
+      'does not let one loose that is in RUNNING_P2P',
+      'RUNNING_P2P',
+      caps,
+      ['source RUNNING_P2P>PRE_COPY_P2P', '0 until idle', 'source PRE_COPY_P2P>STOP_COPY', '0 until end'],
+    ],
+    [
+      'stops one without pre-copy through RUNNING_P2P',
+      'RUNNING',
+      { ...caps, preCopy: false },
+      ['source RUNNING>RUNNING_P2P', 'source RUNNING_P2P>STOP>STOP_COPY', '0 until end'],
+    ],
+    [
+      'stops one without P2P directly',
+      'RUNNING',
+      { ...caps, p2p: false },
+      ['source RUNNING>PRE_COPY', '0 until idle', 'source PRE_COPY>STOP_COPY', '0 until end'],
+    ],
+    [
+      'stops one without either',
+      'RUNNING',
+      { ...caps, p2p: false, preCopy: false },
+      ['source RUNNING>STOP>STOP_COPY', '0 until end'],
+    ],
   ] as const) {
     it(what, () => {
       assert.deepEqual(savingOf({ from: { state, capabilities } }), [...lines, 'source STOP_COPY>STOP'])
     })
-  } // prettier-ignore
+  }
 
   it('leads a destination that has stopped to RESUMING at once, and lets it run as any other', () => {
     const lines = linesOf(plan({ to: { state: 'STOP' } })).filter(line => line.startsWith('destination'))
