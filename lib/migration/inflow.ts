@@ -55,11 +55,12 @@ export class Inflow {
   }
 
   /**
-   * Resolves when everything is loaded, and is what the source gave.
+   * Resolves when everything is loaded, and is what the source gave; or when it was stopped before.
    * @throws VfioError ERR_VFIO_INCOMPLETE where it is not, or is no whole state by the driver's own framing.
    */
   async end({ bytes, crc32 }: Pick<End, 'bytes' | 'crc32'>): Promise<void> {
-    await this.#changed.until(() => this.#queued === 0)
+    await this.#changed.until(() => this.#isOver || this.#queued === 0)
+    if (this.#isOver) return
     const why = this.#unlike(bytes, crc32) ?? this.#parser.incomplete()
     if (why === undefined) return
     const text = `'${this.#device.name}' holds no whole state: ${why}`
@@ -70,6 +71,7 @@ export class Inflow {
   stop(): void {
     this.#isOver = true
     this.#queue.length = 0
+    this.#changed.changed()
   }
 
   get bytes(): number {
@@ -92,8 +94,8 @@ export class Inflow {
       for (let chunk = this.#queue.shift(); chunk !== undefined; chunk = this.#queue.shift())
         await this.#load(chunk)
     } catch (error) {
-      this.stop()
       this.#changed.fail(error)
+      this.stop()
       this.#onFailure(error)
     } finally {
       this.#isWriting = false

@@ -46,6 +46,7 @@ export class Migration {
   readonly #id = ++migrations
   readonly #options: CheckedOptions
   readonly #stop: Stop
+  readonly #throttle: Throttle
   readonly #timeline: Timeline
   readonly #participation: Participation
   readonly #sources: readonly Side[]
@@ -61,15 +62,16 @@ export class Migration {
   constructor(options: CheckedOptions) {
     const { clock, from, to, participant, participantLimits: limits, signal } = options
     this.#options = options
+    this.#stop = new Stop(signal)
+    this.#throttle = new Throttle(clock, options.bandwidth)
     this.#participation = new Participation(participant, {
       clock,
       limits,
-      signal,
+      signal: this.#stop.signal,
       onMoment: ({ moment, ms, ...failure }) =>
         this.#tell({ kind: 'moment', moment, ms, ...('error' in failure && { error: failure.error }) }),
     })
     this.#dirtyLog = options.dmaLogging && new DirtyLog(options.dmaLogging)
-    this.#stop = new Stop(signal)
     this.#timeline = new Timeline(
       () => clock.now(),
       phase => this.#tell({ kind: 'phase', phase }),
@@ -83,6 +85,7 @@ export class Migration {
     publish('start', { migration: this.#id, devices: this.#sources.map(({ device }) => device.name) })
     const { outcome, failure } = await this.#run()
     this.#stop.release()
+    this.#throttle.close()
     const report = await this.#report(outcome)
     publish('end', { migration: this.#id, report, ...failure })
     const sides = [...this.#sources, ...this.#destinations]
@@ -99,9 +102,8 @@ export class Migration {
   }
 
   async #sourceRole(link: SourceLink): Promise<SourceRole> {
-    const { bandwidth, clock, onStuck } = this.#options
-    const throttle = new Throttle(clock, bandwidth)
-    this.#members = this.#sources.map((side, member) => this.#member(side, member, link, throttle))
+    const { onStuck } = this.#options
+    this.#members = this.#sources.map((side, member) => this.#member(side, member, link))
     return new SourceRole({
       members: this.#members,
       link,
@@ -133,11 +135,11 @@ export class Migration {
     })
   }
 
-  #member(side: Side, member: number, link: SourceLink, throttle: Throttle): SourceMember {
+  #member(side: Side, member: number, link: SourceLink): SourceMember {
     const { device } = side
     const outflow = new Outflow(member, device, {
       link,
-      throttle,
+      throttle: this.#throttle,
       onLoaded: bytes =>
         this.#tell({
           kind: 'bytes',
@@ -194,7 +196,7 @@ export class Migration {
 
   async #round(): Promise<readonly (RoundSample | undefined)[]> {
     const samples = Promise.all(this.#members.map(member => member.round()))
-    await Promise.all([samples, this.#dirtyLog?.report(false)])
+    await this.#stop.during(Promise.all([samples, this.#dirtyLog?.report(false)]))
     return await samples
   }
 

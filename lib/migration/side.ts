@@ -19,6 +19,8 @@ export class Side {
   /** An arc failed, and nobody may be sure of what it left. */
   #isPoisoned = false
   #wasReset = false
+  /** Somebody else has made it run. */
+  #wasLedOn = false
   #isStuck = false
   #error: Error | undefined
   #path: Promise<unknown> = Promise.resolve()
@@ -66,7 +68,9 @@ export class Side {
   get mayHaveRun(): boolean {
     const loaded = this.#arcs.findIndex(({ from }) => from === 'RESUMING')
     if (loaded < 0) return false
-    return this.#arcs.length > loaded + 1 || (this.#isPoisoned && this.#expected === undefined)
+    return (
+      this.#arcs.length > loaded + 1 || this.#wasLedOn || (this.#isPoisoned && this.#expected === undefined)
+    )
   }
 
   get isPoisoned(): boolean {
@@ -141,12 +145,15 @@ export class Side {
 
   /** A SET can fail when its state is there already, because the process has no fd for the session. */
   #recordFailure({
+    code,
     failedArc,
     state,
   }: {
+    code: string
     failedArc?: Edge | undefined
     state?: StateName | undefined
   }): void {
+    if (code === 'ERR_VFIO_STATE_MOVED') this.#wasLedOn = state !== undefined && runningStates.has(state)
     if (failedArc === undefined) return
     this.#isPoisoned = state === undefined
     const isThere = failedArc.to === state && opensSession(failedArc)
@@ -155,6 +162,9 @@ export class Side {
     this.#expected = state === undefined || state === 'ERROR' || isThere ? state : failedArc.from
   }
 }
+
+/** The states in which a device may do its work. */
+const runningStates: ReadonlySet<StateName> = new Set(['RUNNING', 'RUNNING_P2P', 'PRE_COPY', 'PRE_COPY_P2P'])
 
 function needsReset(state: StateName | undefined): boolean {
   return state === undefined || state === 'ERROR' || state === 'RESUMING'

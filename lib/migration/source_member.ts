@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { PrecopyInfo } from '../device/device.ts'
 import type { Pause } from '../device/saving_stream.ts'
+import { checkUnmoved } from '../device/transition.ts'
 import { VfioError } from '../errors.ts'
 import { driverManners } from '../kernel/drivers.ts'
 import type { Outflow } from './outflow.ts'
@@ -104,6 +105,8 @@ export class SourceMember {
     this.lastSentAt = device.clock.now()
     this.#checkFinal(imagesBefore)
     await before
+    // Whoever has led it on meanwhile has made it run.
+    checkUnmoved('STOP_COPY', await device.state(), device.name)
     await this.outflow.end()
   }
 

@@ -132,7 +132,7 @@ export class SourceRole {
     this.times.stoppingAt = (await lead(this.#sides, 'STOP_COPY', { isSet })) ?? this.times.stoppingAt
     this.times.stoppedAt = this.#now()
     timeline.begin('load')
-    const yielded = this.#yield()
+    const yielded = (this.#yielding = this.#yield())
     await stop.during(Promise.all([yielded, ...members.map(async member => await member.finish(yielded))]))
     timeline.end('stop-copy')
     await stop.during(Promise.all(members.map(({ outflow }) => outflow.allLoaded())))
@@ -146,12 +146,12 @@ export class SourceRole {
   /** While the bytes flow: the word that these devices run no more, then what the participant sends along. */
   async #yield(): Promise<void> {
     const { dirtyLog, link, members, participation, stop } = this.#o
-    this.#yielding = this.#owner.yield()
-    await this.#yielding
+    await this.#owner.yield()
     stop.throwIfStopped()
     this.#hasYielded = true
     await link.send({ kind: 'yielded' })
-    await dirtyLog?.report(true)
+    if (dirtyLog) await stop.during(dirtyLog.report(true))
+    stop.throwIfStopped()
     const sideData = await participation.stopped(this.#devices)
     for (const [member, bytes] of sideData.entries()) {
       const giver = members[member]
@@ -170,8 +170,9 @@ export class SourceRole {
     const { link, stop, onStuck, participation } = this.#o
     this.#failure = { error }
     stop.because(error)
-    await link.send({ kind: 'abort', error }).catch(() => undefined)
-    // Who has not been told that these devices run no more has nothing to settle.
+    const told = link.send({ kind: 'abort', error }).catch(() => undefined)
+    // Who has not been told that these devices run no more has nothing to settle, and nobody waits for it to hear.
+    if (this.#hasYielded) await told
     const settled = this.#hasYielded ? await this.#inbox.settled().catch(() => undefined) : undefined
     if (settled?.kind === 'running') return await this.#tooLate(settled.error)
     if (settled === undefined && this.#hasYielded) return 'unknown'

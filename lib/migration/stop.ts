@@ -3,22 +3,25 @@ import { AbortError } from '../abort.ts'
 
 /** What ends the work of one side early: the caller's signal, its callback, the other side. The first reason stands. */
 export class Stop {
-  readonly #stopped: Promise<never>
-  #reject: (error: unknown) => void = () => undefined
+  readonly #controller = new AbortController()
+  readonly #waiting = new Set<(error: unknown) => void>()
   #reason: { readonly error: unknown } | undefined
   #forget: () => void = () => undefined
 
   constructor(signal?: AbortSignal) {
-    this.#stopped = new Promise<never>((_, reject) => (this.#reject = reject))
-    // Somebody need not be waiting when it comes.
-    this.#stopped.catch(() => undefined)
     if (signal) this.#follow(signal)
+  }
+
+  /** Fires with it, for those who take a signal. */
+  get signal(): AbortSignal {
+    return this.#controller.signal
   }
 
   because(error: unknown): void {
     if (this.#reason) return
     this.#reason = { error }
-    this.#reject(error)
+    for (const reject of this.#waiting) reject(error)
+    this.#controller.abort(error)
   }
 
   throwIfStopped(): void {
@@ -27,7 +30,17 @@ export class Stop {
 
   /** Settles as `work` does, or rejects with the reason; `work` is left to itself then. */
   async during<T>(work: Promise<T>): Promise<T> {
-    return await Promise.race([this.#stopped, work])
+    let forget: () => void = () => undefined
+    const stopped = new Promise<never>((_, reject) => {
+      if (this.#reason) reject(this.#reason.error)
+      this.#waiting.add(reject)
+      forget = () => this.#waiting.delete(reject)
+    })
+    try {
+      return await Promise.race([stopped, work])
+    } finally {
+      forget()
+    }
   }
 
   /** Follows the caller's signal no longer. */
