@@ -189,7 +189,12 @@ export async function lead(
     { through: isSet ? p2pStates : undefined, from: sides.map(({ expected }) => expected as StateName) },
   )
   for (const side of sides) side.follow(driven)
-  const outcomes = await driven
+  const outcomes = await driven.catch((error: unknown) => {
+    // Nobody was touched, for one that was not where it was left.
+    for (const side of sides)
+      if (isVfioError(error) && error.device === side.device.name) side.record([], error)
+    throw error
+  })
   outcomes.forEach(({ arcs, error }, index) => sides[index]?.record(arcs, error))
   const errors = outcomes.flatMap(({ error }) => error ?? [])
   const first = errors.find(error => !(isVfioError(error) && error.code === 'ERR_VFIO_HELD_BACK'))

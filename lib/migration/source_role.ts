@@ -168,8 +168,9 @@ export class SourceRole {
   /** The first error is the one that is told. */
   async #takeBack(error: unknown): Promise<Outcome> {
     const { link, stop, onStuck, participation } = this.#o
-    this.#failure = { error }
+    // What was stopped for something throws in its turn: the first reason is told.
     stop.because(error)
+    this.#failure = stop.reason
     const told = link.send({ kind: 'abort', error }).catch(() => undefined)
     // Who has not been told that these devices run no more has nothing to settle, and nobody waits for it to hear.
     if (this.#hasYielded) await told

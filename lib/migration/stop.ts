@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { AbortError } from '../abort.ts'
+import type { Failure } from './failure.ts'
 
 /** What ends the work of one side early: the caller's signal, its callback, the other side. The first reason stands. */
 export class Stop {
   readonly #controller = new AbortController()
   readonly #waiting = new Set<(error: unknown) => void>()
-  #reason: { readonly error: unknown } | undefined
+  #reason: Failure | undefined
   #forget: () => void = () => undefined
 
   constructor(signal?: AbortSignal) {
@@ -15,6 +16,11 @@ export class Stop {
   /** Fires with it, for those who take a signal. */
   get signal(): AbortSignal {
     return this.#controller.signal
+  }
+
+  /** The first reason, where it has one. */
+  get reason(): Failure | undefined {
+    return this.#reason
   }
 
   because(error: unknown): void {
