@@ -14,6 +14,12 @@ function isOneDevice(one: SideFacts, other: SideFacts, sameMachine: boolean): bo
   return one.name === other.name && !isNumber.test(one.name)
 }
 
+/** Two that are known by name are two; a number, and a mock that is known by its name alone, may be any. */
+function mayBeOneDevice(one: SideFacts, other: SideFacts, sameMachine: boolean): boolean {
+  if (!sameMachine || one.mock !== other.mock) return false
+  return one.name === other.name || (!one.mock && (isNumber.test(one.name) || isNumber.test(other.name)))
+}
+
 function onOneMachine({ from, to }: Machines): boolean {
   return from.bootId === to.bootId
 }
@@ -68,6 +74,18 @@ export const pairRules: readonly PreflightRule[] = [
     applies: ({ from, to, machines }) => isOneDevice(from, to, onOneMachine(machines)),
     cause: ({ from }) => `'${from.name}' cannot be moved into itself.`,
     remedy: () => 'Name two devices.',
+  }),
+  perPair({
+    id: 'apart-unproven',
+    level: 'refuse',
+    applies: ({ from, to, machines }) =>
+      from.state === 'STOP' &&
+      to.state === 'STOP' &&
+      from.handle !== to.handle &&
+      mayBeOneDevice(from, to, onOneMachine(machines)),
+    cause: ({ from, to }) =>
+      `'${from.name}' and '${to.name}' may be one device: both stand, so that stopping the one does not show whether it stops the other.`,
+    remedy: ({ to }) => `Set '${to.name}' to RUNNING before, if it is another device.`,
   }),
   perRepeated({
     id: 'device-twice',

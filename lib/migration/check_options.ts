@@ -46,6 +46,7 @@ const checks: Readonly<Record<keyof MigrateOptions, Check>> = {
   to: anything,
   participant: value => checkParticipant(value),
   participantLimits: value => checkLimits(value as MomentLimits),
+  participantMs: aDuration,
   policy: aFunction,
   precopy: aBoolean,
   bandwidth: aRate,
@@ -118,6 +119,12 @@ function aBoolean(value: unknown, name: string): void {
 function aRate(value: unknown, name: string): void {
   if (typeof value !== 'number') throw new TypeError(`'${name}' is a number of bytes per second`)
   if (!(value > 0)) throw new RangeError(`'${name}' is more than 0 bytes per second, and not ${value}`)
+}
+
+function aDuration(value: unknown, name: string): void {
+  if (typeof value !== 'number') throw new TypeError(`'${name}' is a number of milliseconds`)
+  if (!(value >= 0 && value < Infinity))
+    throw new RangeError(`'${name}' is finite and not negative, and not ${value}`)
 }
 
 function aWord(...words: readonly string[]): Check {

@@ -2,9 +2,17 @@
 import { VfioError } from '../errors.ts'
 import type { Link } from '../link/link.ts'
 import type { DestinationOwner } from '../ownership/destination.ts'
-import type { DestinationMessage, End, SourceMessage } from '../wire/message.ts'
+import {
+  maxDataBytes,
+  type Data,
+  type DestinationMessage,
+  type End,
+  type SideData,
+  type SourceMessage,
+} from '../wire/message.ts'
 import { Condition } from './condition.ts'
 import { Inflow } from './inflow.ts'
+import { maxSideDataBytes } from './participant.ts'
 import type { Participation } from './participation.ts'
 import type { Timeline } from './phases.ts'
 import { takeBack, type OnStuck } from './recovery.ts'
@@ -38,6 +46,7 @@ export class DestinationRole {
   /** Members of which everything has come, which is after `yielded`. */
   readonly #ended = new Set<number>()
   #complete = 0
+  #hasOffered = false
   #hasYielded = false
   /** Its state will never run here. */
   #isOver = false
@@ -69,13 +78,44 @@ export class DestinationRole {
 
   async #take(message: SourceMessage): Promise<void> {
     if (this.#isOver) return
-    if (message.kind === 'offer') await this.#answer().catch((error: unknown) => this.#giveUp(error))
-    else if (message.kind === 'prepare') await this.#prepare().catch((error: unknown) => this.#giveUp(error))
-    else if (message.kind === 'data') this.#push(message.member, message.bytes)
-    else if (message.kind === 'side-data') this.#sideData[message.member] = message.bytes
-    else if (message.kind === 'end') this.#begin(this.#finish(message))
-    else if (message.kind === 'yielded') this.#yielded()
-    else if (message.kind === 'abort') await this.#giveUp(undefined)
+    try {
+      const why = this.#untimely(message)
+      if (why !== undefined) throw new VfioError('ERR_VFIO_PROTOCOL', `The source ${why}`)
+      if (message.kind === 'offer') await this.#answer()
+      else if (message.kind === 'prepare') await this.#prepare()
+      else if (message.kind === 'data') this.#inflows[message.member]?.push(message.bytes)
+      else if (message.kind === 'side-data') this.#sideData[message.member] = message.bytes
+      else if (message.kind === 'end') this.#begin(this.#finish(message))
+      else if (message.kind === 'yielded') this.#yielded()
+      else if (message.kind === 'abort') await this.#giveUp(undefined)
+    } catch (error) {
+      await this.#giveUp(error)
+    }
+  }
+
+  /** What must not come, or not now: memory is bounded, and nothing is loaded twice, whatever the source sends. */
+  #untimely(message: SourceMessage): string | undefined {
+    const [isPrepared, hasOffered] = [this.#inflows.length > 0, this.#hasOffered]
+    if (message.kind === 'offer') {
+      this.#hasOffered = true
+      return hasOffered ? 'offers twice' : undefined
+    }
+    if (message.kind === 'prepare') return isPrepared || !hasOffered ? 'prepares before its time' : undefined
+    if (message.kind === 'abort') return undefined
+    if (!isPrepared) return `sends '${message.kind}' before anything is prepared`
+    if (message.kind === 'yielded') return this.#hasYielded ? 'yields twice' : undefined
+    if (!('member' in message)) return `sends '${message.kind}' on a link that is not there to settle`
+    return this.#untimelyOf(message)
+  }
+
+  #untimelyOf(message: Data | SideData | End): string | undefined {
+    const { kind, member } = message
+    if (this.#inflows[member] === undefined) return `names a member ${member} that there is not`
+    if (this.#ended.has(member)) return `sends '${kind}' of member ${member} behind its end`
+    if (kind === 'end') return this.#hasYielded ? undefined : `ends member ${member} before it has yielded`
+    const [{ length }, most] = [message.bytes, kind === 'data' ? maxDataBytes : maxSideDataBytes]
+    if (length > most) return `sends ${length} bytes as '${kind}', of which there are at most ${most}`
+    return kind === 'data' && length === 0 ? `sends no bytes as 'data'` : undefined
   }
 
   async #answer(): Promise<void> {
@@ -100,14 +140,6 @@ export class DestinationRole {
     await link.send({ kind: 'prepared', arcs: sides.map(({ arcs }) => arcs) })
   }
 
-  #push(member: number, bytes: Uint8Array): void {
-    try {
-      this.#inflows[member]?.push(bytes)
-    } catch (error) {
-      this.#begin(this.#giveUp(error))
-    }
-  }
-
   #yielded(): void {
     this.#hasYielded = true
     this.#changed.changed()
@@ -115,11 +147,9 @@ export class DestinationRole {
 
   /** The device has everything, and says so by leaving RESUMING. */
   async #finish({ member, bytes, crc32 }: End): Promise<void> {
-    const [side, inflow] = [this.#o.sides[member], this.#inflows[member]]
-    if (side === undefined || inflow === undefined || !this.#hasYielded) {
-      throw new VfioError('ERR_VFIO_PROTOCOL', `The source ends member ${member} before its time`)
-    }
     this.#ended.add(member)
+    const [side, inflow] = [this.#o.sides[member], this.#inflows[member]]
+    if (side === undefined || inflow === undefined) return
     await inflow.end({ bytes, crc32 })
     if (this.#isOver) return
     await side.go('STOP')

@@ -83,7 +83,7 @@ export class Estimator {
     const courses = images.map((image, index) => course(image, arrived[index] ?? 0, bytesPerMs))
     const last = courses.reduce((a, b) => (length(a) >= length(b) ? a : b))
     const stopArcsMs = Math.max(...images.map(image => image.stopArcsMs))
-    const startArcsMs = Math.max(...this.#outlooks.map(outlook => outlook.stopArcsMs))
+    const startArcsMs = Math.max(...this.#devices.map(({ startArcsMs }) => startArcsMs))
     return { bytes, parts: { stopArcsMs, ...last, startArcsMs, participantMs } }
   }
 }

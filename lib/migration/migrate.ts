@@ -17,6 +17,7 @@ import { withLocks } from './locks.ts'
  * @throws TypeError or RangeError for what is no device or no such option, and for devices that live by two clocks.
  * @throws VfioError ERR_VFIO_REFUSED (a PreflightError) for what cannot be moved, ERR_VFIO_LOCKED for a device that another
  * process migrates, with all devices as they were.
+ * @throws what asking the devices throws, ERR_VFIO_CLOSED for instance, likewise.
  * @throws MigrationError whose report says where all devices are.
  */
 export async function migrate(options: MigrateOptions): Promise<MigrationReport> {
@@ -25,9 +26,10 @@ export async function migrate(options: MigrateOptions): Promise<MigrationReport>
 }
 
 async function run(options: CheckedOptions): Promise<MigrationReport> {
-  const { report, failure, isAsBefore } = await new Migration(options).run()
+  const { report, failure, isAsBefore, isBegun } = await new Migration(options).run()
   if (failure === undefined) return report
-  throw isAsBefore && isRefusal(failure.error) ? failure.error : new MigrationError(failure.error, report)
+  const isUntouched = !isBegun || (isAsBefore && isRefusal(failure.error))
+  throw isUntouched ? failure.error : new MigrationError(failure.error, report)
 }
 
 /** It was not begun, rather than that it failed. */

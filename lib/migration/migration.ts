@@ -35,6 +35,8 @@ export interface MigrationEnd {
   readonly report: MigrationReport
   /** Every device is where it was, and holds what it held. */
   readonly isAsBefore: boolean
+  /** More was done than to ask. */
+  readonly isBegun: boolean
   readonly failure?: Failure
 }
 
@@ -90,7 +92,8 @@ export class Migration {
     publish('end', { migration: this.#id, report, ...failure })
     const sides = [...this.#sources, ...this.#destinations]
     const isAsBefore = sides.every(side => side.isAsBefore)
-    return { report, isAsBefore, ...(failure && { failure }) }
+    const isBegun = this.#role?.isBegun === true
+    return { report, isAsBefore, isBegun, ...(failure && { failure }) }
   }
 
   async #run(): Promise<{ outcome: Outcome; failure?: Failure | undefined }> {
@@ -180,18 +183,29 @@ export class Migration {
   }
 
   async #precopy(prepared: Prepared): Promise<void> {
-    const { bandwidth, clock, policy } = this.#options
+    const { bandwidth, clock, deadlineMs, participantMs, policy } = this.#options
     const estimator = new Estimator(outlooks(this.#members, this.#stateBytes, prepared), { bandwidth })
-    this.#steered = await steer(
-      { clock, round: async () => await this.#round() },
-      {
-        policy,
-        estimator,
-        onRound: (progress, reasoned) => this.#onRound(progress, reasoned),
-      },
-    )
+    const cancel = deadlineMs === undefined ? undefined : clock.after(deadlineMs, () => this.#cutShort())
+    try {
+      this.#steered = await steer(
+        { clock, round: async () => await this.#round() },
+        {
+          policy,
+          estimator,
+          participantMs,
+          onRound: (progress, reasoned) => this.#onRound(progress, reasoned),
+        },
+      )
+    } finally {
+      cancel?.()
+    }
     const { decision, why } = this.#steered
     if (decision === 'abort') throw new VfioError('ERR_VFIO_POLICY', `The stop rule gave up: ${why}`)
+  }
+
+  /** The deadline does not wait for the end of a round: what it leaves is read when the device has stopped. */
+  #cutShort(): void {
+    for (const member of this.#members) member.cutShort()
   }
 
   async #round(): Promise<readonly (RoundSample | undefined)[]> {
@@ -213,7 +227,9 @@ export class Migration {
   #tell(progress: MigrationProgress): void {
     publish(progress.kind, { migration: this.#id, ...progress })
     try {
-      this.#options.onProgress?.(progress)
+      const answer: unknown = this.#options.onProgress?.(progress)
+      // It is not awaited; what it rejects with counts as thrown.
+      if (answer instanceof Promise) answer.catch((error: unknown) => this.#stop.because(error))
     } catch (error) {
       this.#stop.because(error)
     }

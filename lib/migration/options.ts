@@ -17,6 +17,8 @@ export interface MigrateOptions extends PresetPolicyOptions {
   readonly participant?: Participant
   /** How long the participant may take, in ms; 10 000 for each moment that is not named. */
   readonly participantLimits?: Partial<Record<Moment, number>>
+  /** What the participant is expected to take while the devices stand, in ms: it is foreseen as no time unless told. */
+  readonly participantMs?: number
   /** The stop rule, in place of `downtimeLimitMs` and the other presets. */
   readonly policy?: Policy
   /** False stops the source at once, and moves everything while it stands. */

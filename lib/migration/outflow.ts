@@ -6,7 +6,7 @@ import { VfioError } from '../errors.ts'
 import { streamParser } from '../kernel/stream/by_driver.ts'
 import type { StreamParser } from '../kernel/stream/parser.ts'
 import type { Link } from '../link/link.ts'
-import type { DestinationMessage, SourceMessage } from '../wire/message.ts'
+import { maxDataBytes, type DestinationMessage, type SourceMessage } from '../wire/message.ts'
 import { Condition } from './condition.ts'
 import type { Throttle } from './throttle.ts'
 
@@ -74,14 +74,20 @@ export class Outflow {
 
   /** Gives the chunk away. Resolves when there is room for another. */
   async send(chunk: Uint8Array): Promise<void> {
-    await this.#throttle.take(chunk.length)
+    for (let at = 0; at < chunk.length; at += maxDataBytes) {
+      await this.#sendPiece(chunk.subarray(at, at + maxDataBytes))
+    }
+  }
+
+  async #sendPiece(bytes: Uint8Array): Promise<void> {
+    await this.#throttle.take(bytes.length)
     await this.#acknowledged.until(
-      () => this.#underWay === 0 || this.#underWay + chunk.length <= underWayBytes,
+      () => this.#underWay === 0 || this.#underWay + bytes.length <= underWayBytes,
     )
-    this.#parser.push(chunk)
-    this.#crc32 = crc32(chunk, this.#crc32)
-    this.#sent += chunk.length
-    await this.#link.send({ kind: 'data', member: this.#member, bytes: chunk })
+    this.#parser.push(bytes)
+    this.#crc32 = crc32(bytes, this.#crc32)
+    this.#sent += bytes.length
+    await this.#link.send({ kind: 'data', member: this.#member, bytes })
   }
 
   /** Resolves when the device at the other end has taken all that was sent. */
@@ -99,12 +105,28 @@ export class Outflow {
     await this.#link.send({ kind: 'end', member: this.#member, bytes: this.#sent, crc32: this.#crc32 })
   }
 
-  /** The destination's word for it. */
+  /**
+   * The destination's word for it.
+   * @throws VfioError ERR_VFIO_PROTOCOL for more than was sent, or less than was loaded before.
+   */
   acknowledge(bytes: number): void {
+    if (!(bytes >= this.#loaded && bytes <= this.#sent)) {
+      throw this.#broken(`has ${bytes} bytes of '${this.#device}' of which ${this.#sent} were sent`)
+    }
     this.#loaded = bytes
     if (this.#underWay === 0) this.#loadedAt = this.#clock.now()
     this.#onLoaded(bytes)
     this.#acknowledged.changed()
+  }
+
+  /** The destination's word that it has all. @throws VfioError ERR_VFIO_PROTOCOL where that is not what was sent. */
+  complete(bytes: number, crc32: number): void {
+    if (bytes === this.#sent && crc32 === this.#crc32) return
+    throw this.#broken(`calls '${this.#device}' complete, and has other bytes than were sent`)
+  }
+
+  #broken(what: string): VfioError {
+    return new VfioError('ERR_VFIO_PROTOCOL', `The destination ${what}`, { device: this.#device })
   }
 
   /** Nothing is acknowledged any more. */

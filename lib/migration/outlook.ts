@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Arc } from '../errors.ts'
 import { precopyClass } from '../kernel/drivers.ts'
+import { preCopyStates } from '../kernel/state.ts'
 import type { Prepared } from '../wire/message.ts'
 import type { DeviceOutlook } from './progress.ts'
 import type { SourceMember } from './source_member.ts'
@@ -25,7 +26,7 @@ function outlook(
     precopy: precopyClass(side.device.driver, hasPrecopy),
     stateBytes,
     stopArcsMs: span(preparing.filter(({ to }) => to === 'RUNNING_P2P' || to === 'STOP')),
-    precopyArcMs: span(side.arcs.filter(({ to }) => to === 'PRE_COPY')),
+    precopyArcMs: span(side.arcs.filter(({ to }) => preCopyStates.has(to))),
     // Known when the first record has been read.
     get chunkBytes() {
       const { announcedBytes } = outflow
@@ -34,6 +35,8 @@ function outlook(
   }
 }
 
-function span(arcs: readonly Arc[]): number {
+/** Undefined where there was none to be measured. */
+function span(arcs: readonly Arc[]): number | undefined {
+  if (arcs.length === 0) return undefined
   return arcs.reduce((sum, { ms }) => sum + ms, 0)
 }

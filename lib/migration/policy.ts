@@ -36,7 +36,7 @@ const gain = 0.9
 /**
  * Switches when the downtime that is to be expected is within the limit, also if things go badly, and another round would
  * make it little shorter; and where going on is no use. It never switches before the initial bytes of all devices are
- * loaded, unless a deadline or `maxRounds` forces it or they do not come.
+ * loaded, unless a deadline forces it or they do not come.
  *
  * @throws TypeError or RangeError that names the field for a value that means nothing.
  */
@@ -57,10 +57,10 @@ function decide(progress: PolicyProgress, rules: Rules): Reasoned {
       decision: isWithin || onStall !== 'abort' ? 'switch' : 'abort',
       why: `another round would change nothing: ${foreseen}`,
     }
-  if (round >= maxRounds)
-    return { decision: 'switch', why: `these were all ${maxRounds} rounds: ${foreseen}` }
   if (initialBytesLeft > 0)
     return { decision: 'continue', why: `${initialBytesLeft} initial bytes are not loaded` }
+  if (round >= maxRounds)
+    return { decision: 'switch', why: `these were all ${maxRounds} rounds: ${foreseen}` }
   if (history.length === 0)
     return { decision: 'continue', why: 'what changes from round to round is not known yet' }
   if (!isWithin) {
@@ -93,7 +93,7 @@ function gains({ predicted, history }: PolicyProgress): boolean {
 }
 
 function least(predictions: readonly Prediction[]): number {
-  return Math.min(...predictions.map(({ downtimeMs }) => downtimeMs))
+  return predictions.reduce((so, { downtimeMs }) => Math.min(so, downtimeMs), Infinity)
 }
 
 function ms(value: number): string {

@@ -28,9 +28,10 @@ export interface DeviceOutlook {
   /** MIG_DATA_SIZE: on mlx5 the full image, also in pre-copy. Undefined where the driver does not tell. */
   readonly stateBytes: number | undefined
   /**
-   * How long the arcs that stop such a device take together, in ms: measured when the destination was led to RESUMING.
+   * How long the arcs that stop such a device take together, in ms: measured when the destination was led to RESUMING;
+   * undefined where it stood already.
    */
-  readonly stopArcsMs: number
+  readonly stopArcsMs: number | undefined
   /** How long the arc into pre-copy took, in ms. A driver whose images are full makes one in that arc. */
   readonly precopyArcMs?: number | undefined
   /**
@@ -76,7 +77,7 @@ export interface PolicyProgress {
   readonly canImprove: boolean
   /** Were it switched now. */
   readonly predicted: Prediction
-  /** The predictions of the rounds before, the oldest first. */
+  /** The predictions of the rounds before, the oldest first; of the last hundred. */
   readonly history: readonly Prediction[]
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Abdicated, DestinationMessage, Loaded, Running } from '../wire/message.ts'
+import type { Abdicated, Complete, DestinationMessage, Loaded, Running } from '../wire/message.ts'
 import { Condition } from './condition.ts'
 import type { SourceLink } from './outflow.ts'
 
@@ -12,17 +12,24 @@ export class SourceInbox {
   readonly #complete = new Set<number>()
   readonly #changed = new Condition()
   readonly #onLoaded: (loaded: Loaded) => void
+  readonly #onComplete: (complete: Complete) => void
   readonly #onLost: (error: unknown) => void
 
-  /** `onLost` is told when the destination abdicates unasked, and when the link ends. */
+  /**
+   * `onLost` is told when the destination abdicates unasked, and when the link ends; what the others throw ends it on this
+   * side.
+   */
   constructor({
     onLoaded,
+    onComplete,
     onLost,
   }: {
     onLoaded: (loaded: Loaded) => void
+    onComplete: (complete: Complete) => void
     onLost: (error: unknown) => void
   }) {
     this.#onLoaded = onLoaded
+    this.#onComplete = onComplete
     this.#onLost = onLost
   }
 
@@ -55,8 +62,10 @@ export class SourceInbox {
 
   #take(message: DestinationMessage): void {
     if (message.kind === 'loaded') this.#onLoaded(message)
-    else if (message.kind === 'complete') this.#complete.add(message.member)
-    else this.#said.set(message.kind, message)
+    else if (message.kind === 'complete') {
+      this.#onComplete(message)
+      this.#complete.add(message.member)
+    } else this.#said.set(message.kind, message)
     if (message.kind === 'abdicated') this.#onLost(message.error)
     this.#changed.changed()
   }

@@ -25,6 +25,7 @@ export class SourceMember {
   lastSentAt: number | undefined
   readonly #wantsPrecopy: boolean
   #isSilent = false
+  #isCut = false
   readonly #stop: Stop
 
   constructor(side: Side, outflow: Outflow, { wantsPrecopy, stop }: { wantsPrecopy: boolean; stop: Stop }) {
@@ -62,7 +63,7 @@ export class SourceMember {
     const answeredAt = clock.now()
     const moved = await this.#move('idle')
     const sentAt = clock.now()
-    await this.#stop.during(this.outflow.allLoaded())
+    if (!this.#isCut) await this.#stop.during(this.outflow.allLoaded())
     const sample = {
       askedAt,
       askMs: answeredAt - askedAt,
@@ -75,6 +76,11 @@ export class SourceMember {
     this.samples.push(sample)
     this.precopyBytes = this.outflow.bytes
     return sample
+  }
+
+  /** No round is brought to its end any more. */
+  cutShort(): void {
+    this.#isCut = true
   }
 
   /** What was promised and what came of it; what comes beside an image, such as the first record of mlx5, is neither. */
@@ -143,6 +149,7 @@ export class SourceMember {
       bytes += chunk.length
       await this.outflow.send(chunk)
       if (!this.#hasImages || this.outflow.hasImage) firstAt ??= readAt
+      if (this.#isCut && until === 'idle') break
     }
     return { bytes, firstAt }
   }

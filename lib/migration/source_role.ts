@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import { randomUUID } from 'node:crypto'
 import type { Device } from '../device/device.ts'
+import { VfioError } from '../errors.ts'
 import type { StateName } from '../kernel/state.ts'
 import type { SourceOwner } from '../ownership/source.ts'
 import type { Prepared } from '../wire/message.ts'
 import type { Failure } from './failure.ts'
 import type { DirtyLog } from './dirty_log.ts'
-import type { SourceLink } from './outflow.ts'
+import type { Outflow, SourceLink } from './outflow.ts'
 import type { Outcome } from './participant.ts'
 import type { Participation } from './participation.ts'
 import type { Timeline } from './phases.ts'
@@ -57,7 +58,8 @@ export class SourceRole {
   constructor(options: SourceRoleOptions) {
     this.#o = options
     this.#inbox = new SourceInbox({
-      onLoaded: ({ member, bytes }) => options.members[member]?.outflow.acknowledge(bytes),
+      onLoaded: ({ member, bytes }) => this.#outflowOf(member).acknowledge(bytes),
+      onComplete: ({ member, bytes, crc32 }) => this.#outflowOf(member).complete(bytes, crc32),
       onLost: error => this.#lost(error),
     })
   }
@@ -202,6 +204,12 @@ export class SourceRole {
   #lost(error: unknown): void {
     this.#o.stop.because(error)
     for (const { outflow } of this.#o.members) outflow.fail(error)
+  }
+
+  #outflowOf(member: number): Outflow {
+    const { outflow } = this.#o.members[member] ?? {}
+    if (outflow) return outflow
+    throw new VfioError('ERR_VFIO_PROTOCOL', `The destination names a member ${member} that there is not`)
   }
 
   get #owner(): SourceOwner {

@@ -18,7 +18,7 @@ export interface SteerOptions {
   readonly policy: Policy
   readonly estimator: Estimator
   /** What the participant is expected to take while the devices stand. */
-  readonly participantMs?: number
+  readonly participantMs?: number | undefined
   readonly signal?: AbortSignal | undefined
   /** Told after every round what was decided. What it throws ends the migration. */
   readonly onRound?: (progress: PolicyProgress, reasoned: Reasoned) => void
@@ -59,17 +59,20 @@ export async function steer(port: RoundPort, options: SteerOptions): Promise<Ste
       initialBytesLeft,
       canImprove,
       predicted,
-      history: [...history],
+      history: history.slice(-remembered),
     }
     const reasoned = asked(policy, progress)
-    history.push(predicted)
     onRound?.(progress, reasoned)
+    history.push(predicted)
     const { decision, why } = reasoned
     if (decision !== 'continue') return { decision, why, predicted, rounds: round, history }
     if (round === 0)
       return { decision: 'switch', why: 'no device has pre-copy', predicted, rounds: 0, history }
   }
 }
+
+/** How many rounds a policy is told of: what came before says nothing any more. */
+const remembered = 100
 
 const decisions: ReadonlySet<unknown> = new Set<Decision>(['continue', 'switch', 'abort'])
 

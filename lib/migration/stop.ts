@@ -36,9 +36,11 @@ export class Stop {
 
   /** Settles as `work` does, or rejects with the reason; `work` is left to itself then. */
   async during<T>(work: Promise<T>): Promise<T> {
+    // What is left to itself may fail: nobody hears of it.
+    work.catch(() => undefined)
+    this.throwIfStopped()
     let forget: () => void = () => undefined
     const stopped = new Promise<never>((_, reject) => {
-      if (this.#reason) reject(this.#reason.error)
       this.#waiting.add(reject)
       forget = () => this.#waiting.delete(reject)
     })

@@ -10,6 +10,8 @@ interface Cost {
 export const assumedBytesPerMs = 1e6
 /** A cost that was measured an age ago counts this much less than the one after it. */
 const fading = 0.8
+/** Costs before the last so many weigh nothing. */
+const remembered = 64
 /** Below this a time is noise of the clock, in ms. */
 const resolution = 0.01
 /** How far a line is trusted before it has foreseen anything. */
@@ -52,6 +54,7 @@ export class CostLine {
   observe(bytes: number, ms: number): void {
     this.#learnError(this.at(bytes), ms)
     this.#costs.push({ bytes, ms })
+    if (this.#costs.length > remembered) this.#costs.shift()
     this.#fit()
   }
 

@@ -120,12 +120,22 @@ export class DeviceCourse {
     return this.#costs(this.#mostBytes(at), 2)
   }
 
+  /** Such a device starts in about the time in which it stops. */
+  get startArcsMs(): number {
+    return this.#stopArcsMs
+  }
+
+  /** Two commands, where they were not measured. */
+  get #stopArcsMs(): number {
+    return this.#outlook.stopArcsMs ?? 2 * commandMs
+  }
+
   #costs(bytes: number, fears: number): FinalImage {
     const record = Math.min(bytes, this.#outlook.chunkBytes ?? Infinity)
     return {
       bytes,
       records: record > 0 ? bytes / record : 1,
-      stopArcsMs: this.#outlook.stopArcsMs + (this.#askMs < Infinity ? this.#askMs : 0),
+      stopArcsMs: this.#stopArcsMs + (this.#askMs < Infinity ? this.#askMs : 0),
       saveMs: (this.#saves.at(record) ?? commandMs) * (1 + fears * this.#saves.error),
       loadMs: (this.#loads.at(record) ?? record / assumedBytesPerMs) * (1 + fears * this.#loads.error),
     }
@@ -150,7 +160,7 @@ export class DeviceCourse {
 
   /** It writes until the first of the arcs that stop it has come to its end: half of them. */
   #untrackedMs(at: number): number {
-    return Math.max(0, at + this.#outlook.stopArcsMs / 2 - this.#cleanUntil)
+    return Math.max(0, at + this.#stopArcsMs / 2 - this.#cleanUntil)
   }
 
   /** In chunk mode the first images need not hold all; what was never moved is left. */

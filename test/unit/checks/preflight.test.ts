@@ -62,6 +62,26 @@ const cases: Readonly<Record<string, readonly { readonly does: Case; readonly do
       doesNot: { from: mock, to: { ...mock, name: source.name } },
     },
   ],
+  'apart-unproven': [
+    {
+      does: { from: { name: 'fd:7', state: 'STOP' }, to: { state: 'STOP' } },
+      doesNot: { from: { name: 'fd:7', state: 'STOP' }, to: { state: 'RUNNING' } },
+    },
+    {
+      does: { from: { state: 'STOP' }, to: { name: 'fd:7', state: 'STOP' } },
+      doesNot: { from: { state: 'STOP' }, to: { state: 'STOP' } },
+    },
+    {
+      does: {
+        from: { ...mock, state: 'STOP' },
+        to: { ...mock, name: source.name, handle: 'another', state: 'STOP' },
+      },
+      doesNot: {
+        from: { ...mock, state: 'STOP' },
+        to: { ...mock, name: 'another', handle: 'another', state: 'STOP' },
+      },
+    },
+  ],
   'device-twice': [
     { does: { others: [{ ...pairOf(1), from: source }] }, doesNot: { others: [pairOf(1)] } },
     { does: { others: [{ ...pairOf(1), to: destination }] }, doesNot: { others: [pairOf(1), pairOf(2)] } },

@@ -128,6 +128,18 @@ describe('the side that takes', () => {
 
   const faults: Readonly<Record<string, (talk: Talk) => SourceMessage[]>> = {
     'an end before the source has let go': ({ data, end }) => [data, end],
+    'no bytes as data': () => [{ kind: 'data', member: 0, bytes: new Uint8Array(0) }],
+    'more data at once than may be': () => [
+      { kind: 'data', member: 0, bytes: new Uint8Array(maxDataBytes + 1) },
+    ],
+    'more side data than may be': () => [
+      { kind: 'side-data', member: 0, bytes: new Uint8Array(maxDataBytes + 1) },
+    ],
+    'side data of a member that is not': () => [{ kind: 'side-data', member: 7, bytes: new Uint8Array(1) }],
+    'data of a member that is not': () => [{ kind: 'data', member: 7, bytes: new Uint8Array(1) }],
+    'a second offer': () => [{ kind: 'offer', version: 1, migration: 'm', facts: 'facts' }],
+    'a second word to prepare': () => [{ kind: 'prepare' }],
+    'the word that it has let go twice': () => [yielded, yielded],
     'an end of a device that is none of the set': ({ data, end }) => [data, yielded, { ...end, member: 1 }],
   }
 

@@ -106,6 +106,17 @@ describe('Inflow', () => {
     assert.deepEqual([loaded, failures.map(error => (error as NodeJS.ErrnoException).code)], [[], ['EINVAL']])
   })
 
+  it('lets go of whoever waits for the end when it is stopped', async () => {
+    const { flow, script } = await inflow()
+    script.session.writeAnswer = () => gate<number>().promise
+    flow.push(Buffer.from('one'))
+    flow.push(Buffer.from('two'))
+    const ended = flow.end({ bytes: 6, crc32: crc32('onetwo') })
+    assert.equal(await isSettled(ended), false)
+    flow.stop()
+    await ended
+  })
+
   it('writes nothing more when it is stopped', async () => {
     const { flow, script, loaded } = await inflow()
     const { promise, open } = gate<number>()

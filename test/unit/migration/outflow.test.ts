@@ -80,7 +80,7 @@ describe('Outflow', () => {
 
   it('rejects whoever waits for the destination when that has gone', async () => {
     const { flow } = outflow()
-    await flow.send(new Uint8Array(windowBytes))
+    await flow.send(new Uint8Array(8 * maxDataBytes))
     const [sending, loading] = [flow.send(new Uint8Array(1)), flow.allLoaded()]
     flow.fail(new Error('gone'))
     await assert.rejects(sending, { message: 'gone' })

@@ -95,10 +95,12 @@ describe('presetPolicy', () => {
     assert.equal(decided(late, { deadlineMs: 2001 }).decision, 'continue')
   })
 
-  it('makes no more rounds than it may, with initial bytes left or not', () => {
-    const third = after([5000, 5000, 5000], { initialBytesLeft: 1 })
+  it('makes no more rounds than it may, but for initial bytes', () => {
+    const third = after([5000, 5000, 5000])
     assert.equal(decided(third, { maxRounds: 3 }).decision, 'switch')
     assert.equal(decided(third, { maxRounds: 4 }).decision, 'continue')
+    const owed = after([5000, 5000, 5000], { initialBytesLeft: 1 })
+    assert.equal(decided(owed, { maxRounds: 3 }).decision, 'continue')
   })
 
   const wrong: readonly [object, ErrorConstructor, RegExp][] = [

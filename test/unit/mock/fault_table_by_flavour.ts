@@ -195,7 +195,7 @@ export const migrationsOf: Readonly<Record<Exclude<FlavourName, 'mlx5'>, readonl
     doesNotRun('RESUME_RESPONDER'),
     doesNotRun('RESUME_INITIATOR'),
     // The first packet's version, behind which nothing can be told of the rest; a page.
-    spoilt({ on: 'STREAM', flip: 0 }, 'ERR_VFIO_INCOMPLETE'),
+    spoilt({ on: 'STREAM', flip: 0 }, 'EINVAL'),
     spoilt({ on: 'STREAM', flip: 4242 }, 'EIO'),
     spoilt({ on: 'STREAM', cut: 400 }, 'ERR_VFIO_INCOMPLETE'),
   ],
