@@ -4,7 +4,8 @@ import type { Readable, Writable } from 'node:stream'
 // eslint-disable-next-line n/no-unsupported-features/node-builtins
 import { styleText } from 'node:util'
 import type { Device, LentDevice, Openable, OpenOptions } from '../index.ts'
-import { withTimeout } from './interruption.ts'
+import { withTimeout, type SignalName } from './interruption.ts'
+import type { KnownDevice } from './second_signal.ts'
 
 /** What a command may touch beside its devices. */
 export interface Io {
@@ -21,19 +22,27 @@ export interface Io {
   readonly inHand?: Set<InHand>
   /** Has `answer` called from now on, whenever somebody asks where the command stands. */
   readonly whenAsked?: (answer: () => void) => void
+  /** Has `end` called when a second signal leaves no time for more; it answers what to exit with. */
+  readonly whenEndedAtOnce?: (end: (by: SignalName) => number) => void
 }
 
-/** A device that a command has in hand. Each is a sentence without its full stop, and as true as what was last heard. */
+/** What a command has in hand: a device, or whoever drives it. Each is a sentence without its full stop, and as true as what was last heard. */
 export interface InHand {
   /** Where it is. */
   readonly where: string
   /** What becomes of it if the command dies now, and what to do then. */
   readonly left: string
+  /** Nothing has to be done about it if the command dies now, as far as was heard. */
+  readonly isAsBefore: boolean
+  /** As JSON has it; undefined for what is no device. */
+  readonly known: KnownDevice | undefined
 }
 
 /** Takes down what came of a command, as JSON has it. */
 export interface Recorder {
   record(result: Envelope): Promise<void>
+  /** Likewise, before it returns. */
+  recordAtOnce(result: Envelope): void
   /** Nothing more will come. */
   close(): Promise<void>
 }
@@ -93,6 +102,17 @@ export class Context {
       this.say(this.style('yellow', `The report is not there: ${(error as Error).message}`))
     })
     await recorder?.close()
+  }
+
+  /** For a process that is about to end. */
+  recordAtOnce(result: Envelope): void {
+    const recorder = this.#recorder
+    this.#recorder = undefined
+    try {
+      recorder?.recordAtOnce(result)
+    } catch (error) {
+      this.say(`The report is not there: ${(error as Error).message}`)
+    }
   }
 
   /** Nothing more will be told. */

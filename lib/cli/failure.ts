@@ -3,7 +3,7 @@ import { isMockName, isVfioError, PreflightError, type Arc, type StateName } fro
 import { causeOutput, codeOf, messageOf } from './cause.ts'
 import type { Context } from './context.ts'
 import { exitCodeFor, exitCodeOfRefusal, exitCodes } from './exit.ts'
-import { interruptedExit } from './interruption.ts'
+import { interruptedExit, interrupterOf } from './interruption.ts'
 import type { ErrorOutput, FailureOutput, OtherDeviceOutput } from './schemas/failure.ts'
 import type { ReportOutput } from './schemas/move.ts'
 import { UsageError } from './refusals.ts'
@@ -84,9 +84,12 @@ function helpCommand(command: string): string {
 
 function exitCode(first: unknown, aftermaths: readonly Aftermath[]): number {
   if (aftermaths.some(({ restored }) => !restored)) return exitCodes.left
-  const errors = first instanceof Error ? [first, ...causesOf(first)] : []
   if (first instanceof PreflightError) return exitCodeOfRefusal(first.findings)
-  return interruptedExit(errors) ?? exitCodeFor(codeOf(first))
+  return interruptedExit(errorsOf(first)) ?? exitCodeFor(codeOf(first))
+}
+
+function errorsOf(first: unknown): Error[] {
+  return first instanceof Error ? [first, ...causesOf(first)] : []
 }
 
 /** The causes of an error whose words are not in its own message. */
@@ -115,6 +118,7 @@ function errorOutput(first: unknown, aftermaths: readonly Aftermath[], { operand
   const [cause] = causesOf(first)
   return {
     ...causeOutput(first),
+    interruptedBy: interrupterOf(errorsOf(first)),
     device: about?.device ?? known?.device,
     mock: (about ? about.mock : operands.some(isMockName)) || undefined,
     arcs: [...(about?.arcs ?? known?.arcs ?? [])],

@@ -5,6 +5,7 @@ import { untilAborted } from '../abort.ts'
 import type { Context, InHand } from './context.ts'
 import { CommandFailure, type Aftermath } from './failure.ts'
 import { leftBehind, type Part } from './left_behind.ts'
+import type { KnownDevice } from './second_signal.ts'
 import type { MockDevice } from '../mock/device.ts'
 import { mockNamed, sayUnusedFaults, simulationOutput } from './mock.ts'
 import type { DeviceOutput, SimulationOutput } from './schemas/parts.ts'
@@ -38,10 +39,14 @@ export class Hand implements InHand {
   readonly arcs: Arc[] = []
   /** What it is in a move. */
   part: Part | undefined
+  /** An arc may be under way: where it is then, the kernel has not said. */
+  isDriven = false
   readonly #context: Context
   readonly #name: string
   readonly #ownMock: OwnMock | undefined
   #last: StateName | undefined
+  /** What was heard of an operation that has not ended. */
+  #heard: Arc[] = []
   #wasReset = false
   #isClosed = false
 
@@ -131,19 +136,35 @@ export class Hand implements InHand {
     return leftBehind({ title, name: this.#name, isOpened, isOwnMock, before, last: this.#last, part })
   }
 
-  /** The device is there now, as somebody has heard who drives it. */
-  hear(state: StateName): void {
-    this.#last = state
+  get isAsBefore(): boolean {
+    return !this.isDriven && this.#last === this.before && !this.#hasLostState
+  }
+
+  get known(): KnownDevice {
+    const { name, mock } = this.device
+    const [state, arcs] = [this.#last, [...this.arcs, ...this.#heard]]
+    const recovery = this.before !== undefined && isStuck(state) ? 'reset' : 'none'
+    const output = { device: name, mock: mock || undefined, arcs, state, recovery } as const
+    return { isAsBefore: this.isAsBefore, output: { ...output, wasReset: this.#wasReset || undefined } }
+  }
+
+  /** Somebody who drives the device has made these arcs. */
+  hear(arcs: readonly Arc[]): void {
+    this.#heard.push(...arcs)
+    this.#last = arcs.at(-1)?.to ?? this.#last
   }
 
   /** Takes down what a migration did with the device. */
   record({ arcs, state, wasReset }: SideReport): void {
     this.arcs.push(...arcs)
+    this.#heard = []
+    this.isDriven = false
     this.#wasReset ||= wasReset
-    if (state !== undefined) this.hear(state)
+    this.#last = state ?? this.#last
   }
 
   async go(target: StateName, options: { signal?: AbortSignal; direct?: boolean } = {}): Promise<Arc[]> {
+    this.isDriven = true
     try {
       const arcs = await this.device.setState(target, options)
       this.#drove(arcs)
@@ -151,13 +172,14 @@ export class Hand implements InHand {
     } catch (error) {
       if (isVfioError(error)) this.#drove(error.arcs)
       throw error
+    } finally {
+      this.isDriven = false
     }
   }
 
   #drove(arcs: readonly Arc[]): void {
     this.arcs.push(...arcs)
-    const last = arcs.at(-1)
-    if (last) this.hear(last.to)
+    this.#last = arcs.at(-1)?.to ?? this.#last
   }
 
   /** Does `work`; when it fails, `recover`, and tells what became of the device. */
@@ -194,7 +216,7 @@ export class Hand implements InHand {
   async aftermath(): Promise<Aftermath> {
     const state = await this.#state()
     const restored = state === this.before && !this.#hasLostState
-    const stuck = !restored && (state === undefined || state === 'ERROR' || state === 'RESUMING')
+    const stuck = !restored && isStuck(state)
     return {
       device: this.device.name,
       mock: this.device.mock,
@@ -209,7 +231,7 @@ export class Hand implements InHand {
 
   /** A state was to be loaded into it. */
   get #wasResumed(): boolean {
-    return this.arcs.some(({ to }) => to === 'RESUMING')
+    return [...this.arcs, ...this.#heard].some(({ to }) => to === 'RESUMING')
   }
 
   /** A whole state is in it. */
@@ -273,4 +295,9 @@ export class Hand implements InHand {
     if (this.#isPci) return `: it is blank, as it was when it was opened, and in ${state}.`
     return `, and is in ${state} as before: nothing was loaded into it.`
   }
+}
+
+/** Nothing but a reset leads out of it, or nobody knows. */
+function isStuck(state: StateName | undefined): boolean {
+  return state === undefined || state === 'ERROR' || state === 'RESUMING'
 }

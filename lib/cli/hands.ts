@@ -91,6 +91,11 @@ export class Hands {
     for (const hand of this.destinations) hand.part = { side: 'destination', isCommitted, destinationStays }
   }
 
+  /** From now on, and until it is taken down what was done, an arc of each may be under way. */
+  drive(): void {
+    for (const hand of [...this.sources, ...this.destinations]) hand.isDriven = true
+  }
+
   /** Takes down what a migration did. */
   record({ devices }: MigrationReport): void {
     devices.forEach(({ source, destination }, index) => {

@@ -4,10 +4,12 @@ import { exitCodes } from './exit.ts'
 /** SIGHUP: the terminal, or the ssh session, that the command was started from has gone. */
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
-type SignalName = (typeof signals)[number]
+export type SignalName = (typeof signals)[number]
 
 /** What may end a command early. */
-export type Interrupter = SignalName | 'timeout'
+export const interrupters = ['SIGINT', 'SIGTERM', 'SIGHUP', 'timeout'] as const
+
+export type Interrupter = (typeof interrupters)[number]
 
 const exits: Readonly<Record<Interrupter, number>> = {
   SIGHUP: exitCodes.hungUp,
@@ -28,10 +30,15 @@ export class Interrupted extends Error {
   }
 }
 
+/** What ended a command early, by what was thrown; undefined where nothing tells. */
+export function interrupterOf(errors: readonly Error[]): Interrupter | undefined {
+  return errors.find(error => error instanceof Interrupted)?.by
+}
+
 /** What a command exits with that ended early for one of `errors` and has put everything back; undefined if none did. */
 export function interruptedExit(errors: readonly Error[]): number | undefined {
-  const interrupted = errors.find(error => error instanceof Interrupted)
-  if (interrupted) return exits[interrupted.by]
+  const by = interrupterOf(errors)
+  if (by) return exits[by]
   return errors.some(({ name }) => name === 'AbortError') ? exitCodes.interrupted : undefined
 }
 
@@ -63,10 +70,10 @@ export interface SignalSource {
  */
 export class Interruption {
   readonly #controller = new AbortController()
-  readonly #onSecond: (exit: number) => void
+  readonly #onSecond: (name: SignalName) => void
   #diverted: SignalListener | undefined
 
-  constructor(source: SignalSource, onSecond: (exit: number) => void) {
+  constructor(source: SignalSource, onSecond: (name: SignalName) => void) {
     this.#onSecond = onSecond
     for (const name of signals) source.on(name, () => this.#take(name))
   }
@@ -85,7 +92,7 @@ export class Interruption {
 
   #take(name: SignalName): void {
     if (this.#diverted) this.#diverted(name)
-    else if (this.signal.aborted) this.#onSecond(exits[name])
+    else if (this.signal.aborted) this.#onSecond(name)
     else this.#controller.abort(new Interrupted(name))
   }
 }

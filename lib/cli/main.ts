@@ -1,20 +1,16 @@
 #!/usr/bin/env node
 // SPDX-License-Identifier: Apache-2.0
+import { constants } from 'node:os'
 import type { InHand } from './context.ts'
 import { exitCodes } from './exit.ts'
-import { Interruption } from './interruption.ts'
+import { Interruption, type SignalName } from './interruption.ts'
 import { run } from './run.ts'
+import { leftWords } from './second_signal.ts'
 
 const inHand = new Set<InHand>()
 
-const interruption = new Interruption(process, exit => {
-  process.stderr.write(`vfio-migrate: interrupted again, ending at once: ${left('nothing is left behind')}\n`)
-  process.exit(exit)
-})
-
-function left(nothing: string): string {
-  return inHand.size === 0 ? nothing : [...inHand].map(({ left }) => left).join('; ')
-}
+let endAtOnce = (by: SignalName): number => 128 + constants.signals[by]
+const interruption = new Interruption(process, by => process.exit(endAtOnce(by)))
 
 let answer = (): void => {
   const where = [...inHand].map(({ where }) => where).join('; ')
@@ -37,7 +33,7 @@ async function flushed(stream: NodeJS.WriteStream): Promise<void> {
 /** Nothing is left that could answer: whatever the command waits for, it has not done what it was told. */
 function giveUp(): void {
   process.stderr.write(
-    `vfio-migrate: nothing is left to wait for, and no answer came: ${left('no device is in hand')}\n`,
+    `vfio-migrate: nothing is left to wait for, and no answer came: ${leftWords(inHand, 'no device is in hand')}\n`,
   )
   process.exit(inHand.size === 0 ? exitCodes.failed : exitCodes.left)
 }
@@ -58,6 +54,9 @@ void run(process.argv, {
   inHand,
   whenAsked: say => {
     answer = say
+  },
+  whenEndedAtOnce: end => {
+    endAtOnce = end
   },
 }).then(async exit => {
   process.off('beforeExit', giveUp)

@@ -10,6 +10,7 @@ import {
 } from '../index.ts'
 import type { Context } from './context.ts'
 import type { ParticipantOptions } from './participant_options.ts'
+import { Told } from './told.ts'
 
 /** Whoever has the CPU side, as the command line names them. */
 export interface Seat extends Disposable {
@@ -32,9 +33,15 @@ export async function participantFrom(options: ParticipantOptions, context: Cont
     remote,
     pci ? pciParticipant() : undefined,
   ].filter(one => one !== undefined)
+  const one = list.length > 1 ? participants(list) : list[0]
+  const { inHand } = context.io
+  const told = one && new Told(one, inHand)
   return {
-    participant: list.length > 1 ? participants(list) : list[0],
+    participant: told?.participant,
     limits: momentLimit === undefined ? {} : Object.fromEntries(moments.map(moment => [moment, momentLimit])),
-    [Symbol.dispose]: () => remote?.close(),
+    [Symbol.dispose]: () => {
+      if (told) inHand?.delete(told)
+      remote?.close()
+    },
   }
 }

@@ -31,6 +31,10 @@ class ReportFile implements Recorder {
     await this.#file.commit()
   }
 
+  recordAtOnce(result: Envelope): void {
+    this.#file.finishAtOnce(Buffer.from(`${JSON.stringify(result, undefined, 2)}\n`))
+  }
+
   async close(): Promise<void> {
     await this.#file.discard()
   }

@@ -4,6 +4,7 @@ import { Context, type Io } from './context.ts'
 import { exitCodes } from './exit.ts'
 import { makeProgram, verbs } from './program.ts'
 import { UsageError } from './refusals.ts'
+import { endAtOnce } from './second_signal.ts'
 
 /**
  * Runs one command line, `argv` as in process.argv, and resolves with its exit code. It ends no process, listens to no
@@ -13,6 +14,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   const { own, execArguments } = splitExec(argv.slice(2))
   const command = own.find(word => verbs.has(word)) ?? 'vfio-migrate'
   const context = new Context(io, { command, json: own.includes('--json'), execArguments })
+  io.whenEndedAtOnce?.(by => endAtOnce(by, context))
   try {
     return await execute(own, context)
   } catch (error) {

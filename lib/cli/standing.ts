@@ -63,6 +63,7 @@ export class Standing {
     switch (progress.kind) {
       case 'phase':
         this.#phase = progress.phase
+        if (progress.phase !== 'preflight') this.#hands.drive()
         if (this.isCommitted) this.#hands.assign(true)
         break
       case 'arcs':
@@ -101,9 +102,7 @@ export class Standing {
 
   #hear({ side, device, arcs }: MigrationProgress & { kind: 'arcs' }): void {
     const hands = side === 'source' ? this.#hands.sources : this.#hands.destinations
-    const last = arcs.at(-1)
-    const hand = hands.find(hand => hand.device.name === device)
-    if (hand && last) hand.hear(last.to)
+    hands.find(hand => hand.device.name === device)?.hear(arcs)
   }
 
   #count({ member: index, phase, bytes }: MigrationProgress & { kind: 'bytes' }): void {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { fsyncSync, ftruncateSync, renameSync, writeSync } from 'node:fs'
 import { open, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { naming } from './file_error.ts'
@@ -38,6 +39,16 @@ export class WholeFile {
   /** Everything was written: makes it last, and gives it its name. */
   async commit(): Promise<void> {
     await naming(this.#named, 'written', this.#commit())
+  }
+
+  /** All of it, before this returns: for a process that is about to end. */
+  finishAtOnce(all: Uint8Array): void {
+    const { fd } = this.#file
+    ftruncateSync(fd)
+    for (let at = 0; at < all.length;) at += writeSync(fd, all, at, all.length - at, at)
+    fsyncSync(fd)
+    renameSync(this.#temporary, this.#path)
+    this.#committed = true
   }
 
   /** Leaves nothing behind, unless it was committed. */

@@ -18,8 +18,8 @@ export type MomentCommands = Readonly<Partial<Record<Moment, string>>>
  * Runs a command line by `/bin/sh -c` at each moment that has one, and waits for it. Its environment has
  * `VFIO_MIGRATE_MOMENT`, `VFIO_MIGRATE_SIDE` (`source` or `destination`), `VFIO_MIGRATE_DEVICES` (the names of that
  * side's devices, a space between two) and at `released` `VFIO_MIGRATE_OUTCOME`. It reads nothing; what it writes goes to
- * `output`, stderr unless told. Any status but 0 fails the moment. When the moment's time is up, or it is cancelled, it is
- * killed with all that it has started in its process group.
+ * `output`, stderr unless told. Any status but 0 fails the moment. When the moment's time is up, or it is cancelled, or
+ * this process exits, it is killed with all that it has started in its process group.
  * @throws TypeError for what is no moment or no command line.
  */
 export function commandParticipant(
@@ -60,12 +60,14 @@ async function runAt(
   for (const stream of [child.stdout, child.stderr]) stream?.pipe(output, { end: false })
   const kill = (): void => killGroup(child)
   context.signal.addEventListener('abort', kill, { once: true })
+  process.on('exit', kill)
   try {
     const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null]
     if (code === 0) return
     throw new Error(`'${line}' ended ${code === null ? `by ${String(signal)}` : `with status ${code}`}`)
   } finally {
     context.signal.removeEventListener('abort', kill)
+    process.off('exit', kill)
   }
 }
 

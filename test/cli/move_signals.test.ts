@@ -2,6 +2,9 @@
 import assert from 'node:assert/strict'
 import { spawn, type ChildProcessByStdio } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { parse } from 'valibot'
 import { failure } from '#lib/cli/schemas/failure.js'
@@ -81,6 +84,8 @@ const pair = ['mock:name=a', 'mock:name=b', '--release']
 
 describe('a signal while a move goes on', function () {
   this.timeout(20_000)
+  const directory = mkdtempSync(join(tmpdir(), 'vfio-migrate-signals-'))
+  after(() => rmSync(directory, { recursive: true }))
 
   it('SIGUSR1: prints where it stands, as often as it comes, and starts no debugger', async () => {
     await using standing = await Standing.begin(pair, ['released', 'resumed'])
@@ -106,16 +111,26 @@ describe('a signal while a move goes on', function () {
     )
     assert.deepEqual(standing.heard(), ['quiesce', 'resumed', 'released'])
     const { error, report } = parse(failure, JSON.parse(standing.stdout))
-    assert.deepEqual([error.state, report?.outcome], ['RUNNING', 'source'])
+    assert.deepEqual([error.state, error.interruptedBy, report?.outcome], ['RUNNING', 'SIGINT', 'source'])
   })
 
   it('SIGINT twice: ends at once, and says where each device was and what to do', async () => {
-    await using standing = await Standing.begin(pair, [])
+    const report = join(directory, 'report')
+    await using standing = await Standing.begin([...pair, '--json', '--report', report], [])
     await standing.at('quiesce')
     standing.child.kill('SIGINT')
     await standing.at('resumed')
     standing.child.kill('SIGINT')
-    assert.equal(await standing.exit(), 130)
+    assert.equal(await standing.exit(), 4)
+    const output = parse(failure, JSON.parse(standing.stdout))
+    assert.deepEqual(parse(failure, JSON.parse(readFileSync(report, 'utf8'))), output)
+    const { code, interruptedBy, device, others } = output.error
+    assert.equal(interruptedBy, 'SIGINT')
+    assert.deepEqual(
+      [code, [device, ...(others ?? []).map(({ device }) => device)].sort()],
+      ['ABORT_ERR', ['a', 'b']],
+    )
+    assert.match(standing.stderr, /; the participant: resumed is not answered: see to it/)
     assert.match(
       standing.stderr,
       /^vfio-migrate: interrupted again, ending at once: 'a', last known in RUNNING, is a mock and ends with this command; 'b', last known in [A-Z_0-9]+, is a mock/m,
@@ -128,8 +143,34 @@ describe('a signal while a move goes on', function () {
     standing.child.kill('SIGINT')
     await standing.said(/the state is the destination's already, so that this is finished first/)
     standing.child.kill('SIGINT')
-    assert.equal(await standing.exit(), 130)
+    assert.equal(await standing.exit(), 4)
     assert.match(standing.stderr, /'b', last known in RUNNING, is a mock/)
+    assert.match(
+      standing.stderr,
+      /the participant: quiesce told, stopped told, restored told, running is not answered/,
+    )
+  })
+
+  it('SIGINT twice kills the command that is under way, with all that it has started', async () => {
+    const [begun, survived] = [join(directory, 'begun'), join(directory, 'survived')]
+    const line = `sleep 1000 & echo $! > ${begun}.new; mv ${begun}.new ${begun}; wait; touch ${survived}`
+    const child = spawn(
+      process.execPath,
+      [main, 'move', ...pair, '--resumed', line, '--running', 'true', '--quiesce', 'false'],
+      { stdio: 'ignore' },
+    )
+    const ended = once(child, 'exit')
+    while (!existsSync(begun)) await new Promise(resolve => setImmediate(resolve))
+    const pid = Number(readFileSync(begun, 'utf8'))
+    child.kill('SIGTERM')
+    child.kill('SIGINT')
+    assert.deepEqual(await ended, [4, null])
+    const isAlive = (): boolean => {
+      const stat = existsSync(`/proc/${pid}/stat`) ? readFileSync(`/proc/${pid}/stat`, 'utf8') : ''
+      return stat !== '' && !/\) [ZX] /.test(stat)
+    }
+    while (isAlive()) await new Promise(resolve => setImmediate(resolve))
+    assert.ok(!existsSync(survived))
   })
 
   it('SIGINT when it is too late does not end --stay: the next one does', async () => {

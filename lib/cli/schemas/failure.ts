@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import * as v from 'valibot'
 import type { Arc, Finding, StateName } from '../../index.ts'
+import { interrupters, type Interrupter } from '../interruption.ts'
 import { cause, errno, type CauseOutput } from './cause.ts'
 import { finding } from './finding.ts'
 import { report, type ReportOutput } from './move.ts'
@@ -18,6 +19,8 @@ export interface OtherDeviceOutput {
 }
 
 export interface ErrorOutput extends CauseOutput {
+  /** The signal that ended the command early, or its --timeout. */
+  interruptedBy?: Interrupter | undefined
   device?: string | undefined
   /** It is simulated; where no device was in hand, one that the command was to take is. */
   mock?: true | undefined
@@ -65,6 +68,7 @@ export const failure: Schema<FailureOutput> = v.strictObject({
     message: v.string(),
     errno,
     request: v.optional(v.string()),
+    interruptedBy: v.optional(v.picklist(interrupters)),
     device: v.optional(v.string()),
     mock,
     arcs: v.array(arc),

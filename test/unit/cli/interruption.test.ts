@@ -3,10 +3,10 @@ import assert from 'node:assert/strict'
 import { EventEmitter, once } from 'node:events'
 import { Interrupted, interruptedExit, Interruption, withTimeout } from '#lib/cli/interruption.js'
 
-function signals(): { source: EventEmitter; interruption: Interruption; seconds: number[] } {
+function signals(): { source: EventEmitter; interruption: Interruption; seconds: string[] } {
   const source = new EventEmitter()
-  const seconds: number[] = []
-  return { source, seconds, interruption: new Interruption(source, exit => seconds.push(exit)) }
+  const seconds: string[] = []
+  return { source, seconds, interruption: new Interruption(source, name => seconds.push(name)) }
 }
 
 describe('Interruption', () => {
@@ -17,7 +17,7 @@ describe('Interruption', () => {
     assert.equal((interruption.signal.reason as Interrupted).by, 'SIGINT')
     assert.deepEqual(seconds, [])
     source.emit('SIGTERM')
-    assert.deepEqual(seconds, [143])
+    assert.deepEqual(seconds, ['SIGTERM'])
   })
 
   it('takes a hangup for a signal like the others: a session that drops leaves no device half moved', () => {
@@ -25,7 +25,7 @@ describe('Interruption', () => {
     source.emit('SIGHUP')
     assert.equal((interruption.signal.reason as Interrupted).by, 'SIGHUP')
     source.emit('SIGHUP')
-    assert.deepEqual(seconds, [129])
+    assert.deepEqual(seconds, ['SIGHUP'])
   })
 
   it('gives signals away while they are diverted', () => {

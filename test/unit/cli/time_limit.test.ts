@@ -35,6 +35,7 @@ describe('--timeout', () => {
     devices.source.onSession = undefined
     const words = ['save', 'fd:3', '--raw', '-o', join(directory, 'saved'), '--timeout', '0.02']
     const error = await devices.failure(124, ...words)
+    assert.equal(error.interruptedBy, 'timeout')
     assert.deepEqual([error.device, error.state], ['source', 'RUNNING'])
   })
 
