@@ -3,6 +3,7 @@ import { pipeline } from 'node:stream/promises'
 import type { Context } from './context.ts'
 import { Hand, type OpeningOptions } from './hand.ts'
 import { untilAborted } from '../abort.ts'
+import { VfioError } from '../index.ts'
 import { chooseKeeping, type KeepingOptions } from './keeping.ts'
 import { refuseHandingOn } from './mock.ts'
 import { bytesText } from './quantity.ts'
@@ -28,6 +29,7 @@ export async function load(
   try {
     const hand = await Hand.open(name, options, context)
     try {
+      refuseBusy(hand)
       const { bytes, state } = await loadFrom(source, hand, context)
       const { arcs } = hand
       const device = hand.output()
@@ -56,10 +58,21 @@ export async function load(
   }
 }
 
+/** The states in which nobody else saves or loads the device. */
+const freeStates: ReadonlySet<string> = new Set(['STOP', 'RUNNING', 'RUNNING_P2P'])
+
+function refuseBusy({ before, title, device }: Hand): void {
+  if (before === undefined || freeStates.has(before)) return
+  throw new VfioError(
+    'ERR_VFIO_REFUSED',
+    `'${title}' is in ${before}: somebody else saves or loads it, or it has failed. Let whoever drives it finish, or reset it`,
+    { device: device.name, state: before },
+  )
+}
+
 /** Loads everything and runs the device; should anything fail, a device that was opened here is made blank. */
 async function loadFrom(source: StateSource, hand: Hand, { signal }: Context): Promise<Loaded> {
   const work = async (): Promise<Loaded> => {
-    await hand.device.state()
     await hand.go('RESUMING', { signal })
     const bytes = await untilAborted(pour(source, hand), signal)
     // The device says here whether it has got a whole state.

@@ -88,11 +88,30 @@ export class ResumingStream extends Writable {
       {
         device: this.#device,
         recovery: 'reset',
-        remedy:
-          answer === -errno.ENODEV
-            ? `The session is over after ${this.#bytesWritten} bytes: the device was reset, or it is gone. Ask state()`
-            : `The device refused the state after ${this.#bytesWritten} bytes: it is not a state of this kind of device, or it is cut short. Only reset() leaves RESUMING now`,
+        remedy: remedyOf(answer, this.#bytesWritten),
       },
     )
   }
+}
+
+/** What else than the bytes can be wrong, by errno; `after` is where. */
+const otherFailures: Readonly<Record<number, (after: string) => string>> = {
+  [errno.ENODEV]: after => `The session is over ${after}: the device was reset, or it is gone. Ask state()`,
+  [errno.ENOMEM]: after =>
+    `The kernel had no memory for more of the state ${after}: its buffers count to the memory cgroup of this process. Only reset() leaves RESUMING now`,
+  [errno.ETIMEDOUT]: after =>
+    `The device's firmware did not answer ${after}: see dmesg. Only reset() leaves RESUMING now`,
+}
+
+/** The errnos by which drivers refuse the bytes themselves. */
+const refusals: ReadonlySet<number> = new Set([errno.EINVAL, errno.EFAULT, errno.EOPNOTSUPP])
+
+function remedyOf(answer: number, bytes: number): string {
+  const after = `after ${bytes} bytes`
+  const other = otherFailures[-answer]
+  if (other) return other(after)
+  const why = refusals.has(-answer)
+    ? ': it is not a state of this kind of device, or it is cut short'
+    : ', and says no more than that: see dmesg'
+  return `The device refused the state ${after}${why}. Only reset() leaves RESUMING now`
 }

@@ -147,6 +147,15 @@ describe('what a command exits with, and says of its devices', () => {
     })
   })
 
+  it('refuses to load into a device that somebody else loads, and touches nothing', async () => {
+    const devices = new TwoDevices({ destination: 'lent' })
+    devices.destination.state = 4
+    const error = await devices.failure(2, ...loading('--release'))
+    assert.deepEqual([error.code, error.state, error.arcs], ['ERR_VFIO_REFUSED', 'RESUMING', []])
+    assert.match(error.message, /^'fd:4' is in RESUMING: somebody else saves or loads it/)
+    assert.ok(!devices.destination.log.some(entry => entry.startsWith('SET') || entry === 'RESET'))
+  })
+
   it('refuses a path that there is not before it drives, wherever it begins', async () => {
     const devices = new TwoDevices()
     const error = await devices.failure(2, 'drive', 'fd:3', 'STOP,RESUMING,ERROR')

@@ -38,6 +38,26 @@ describe('the resuming stream', () => {
     await device.setState('STOP')
   })
 
+  for (const [errno, why] of [
+    [-22, /it is not a state of this kind of device, or it is cut short\. Only reset\(\)/],
+    [-14, /it is not a state of this kind of device/],
+    [-95, /it is not a state of this kind of device/],
+    [-12, /no memory .* count to the memory cgroup of this process\. Only reset\(\)/],
+    [-110, /firmware did not answer after 0 bytes: see dmesg\. Only reset\(\)/],
+    [-19, /The session is over after 0 bytes: the device was reset, or it is gone\. Ask state\(\)/],
+    [-5, /refused the state after 0 bytes, and says no more than that: see dmesg/],
+  ] as const) {
+    it(`tells by errno ${errno} what is wrong, and blames the bytes only where the driver does`, async () => {
+      const { script, device } = await resuming()
+      script.session.writeAnswer = () => errno
+      const failure = once(device.resumingStream, 'error')
+      device.resumingStream.write('ab')
+      const [error] = (await failure) as [Error]
+      assert.match(error.message, why)
+      if (![-22, -14, -95].includes(errno)) assert.doesNotMatch(error.message, /this kind of device/)
+    })
+  }
+
   it('makes any failure final: the device takes reset() only', async () => {
     const { script, device } = await resuming()
     script.session.writeAnswer = () => -14
