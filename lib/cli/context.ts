@@ -69,6 +69,8 @@ export class Context {
   #signal: AbortSignal
   #answered = false
   #recorder: Recorder | undefined
+  #untold = false
+  #written: Promise<void> = Promise.resolve()
   #sayAbove: ((line: string) => void) | undefined
 
   constructor(io: Io, facts: { command: string; json: boolean; execArguments: readonly string[] }) {
@@ -99,6 +101,7 @@ export class Context {
     const recorder = this.#recorder
     this.#recorder = undefined
     await recorder?.record(result).catch((error: unknown) => {
+      this.#untold = true
       this.say(this.style('yellow', `The report is not there: ${(error as Error).message}`))
     })
     await recorder?.close()
@@ -142,7 +145,7 @@ export class Context {
     if (this.json && this.#answered) return
     this.#answered = true
     const output = this.json ? JSON.stringify(result, undefined, isTerminal(this.io.stdout) ? 2 : 0) : text
-    if (output !== '') this.io.stdout.write(`${output}\n`)
+    if (output !== '') this.#write(output)
   }
 
   /** The outcome of a command that does something: JSON on stdout, or words for a person. */
@@ -153,7 +156,28 @@ export class Context {
 
   /** A line of the answer that is there before the answer is whole; JSON waits for the whole. */
   line(text: string): void {
-    if (!this.json) this.io.stdout.write(`${text}\n`)
+    if (!this.json) this.#write(text)
+  }
+
+  /** Everything was written to where it was wanted; says what was not. */
+  async hasTold(): Promise<boolean> {
+    await this.#written
+    return !this.#untold
+  }
+
+  #write(text: string): void {
+    const write = async (): Promise<void> => {
+      const error = await new Promise<Error | null | undefined>(resolve => {
+        this.io.stdout.write(`${text}\n`, resolve)
+      })
+      if (!error || this.#untold) return
+      // A person may read the first lines only; of one object there is none.
+      if (!this.json && (error as NodeJS.ErrnoException).code !== 'ENOSPC') return
+      this.#untold = true
+      this.say(`vfio-migrate: the answer could not be written to stdout: ${error.message}`)
+    }
+    const [before, now] = [this.#written, write()]
+    this.#written = before.then(() => now)
   }
 
   /** Colours what is said to a person, where a person looks at it. */

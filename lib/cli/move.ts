@@ -37,9 +37,9 @@ export async function move(
   checkOptions(options)
   const isKept = !options.dryRun || saysKeeping(options)
   const keeping = isKept ? await keepingOf(pairs, options, context) : undefined
+  if (options.report !== undefined) context.recordTo(await openReport(options.report))
   await refusePairs(pairs, options)
   if (options.dryRun || !keeping) return await plan(pairs, options, planOptions(options), context)
-  if (options.report !== undefined) context.recordTo(await openReport(options.report))
   using seat = await participantFrom(options, context)
   return await moveAndKeep(pairs, keeping, { options, seat, context })
 }

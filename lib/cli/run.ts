@@ -15,8 +15,14 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   const command = own.find(word => verbs.has(word)) ?? 'vfio-migrate'
   const context = new Context(io, { command, json: own.includes('--json'), execArguments })
   io.whenEndedAtOnce?.(by => endAtOnce(by, context))
+  const exit = await executed(own, context)
+  // What was done stays done, and nobody was told as they wanted.
+  return (await context.hasTold()) || exit !== exitCodes.done ? exit : exitCodes.failed
+}
+
+async function executed(words: readonly string[], context: Context): Promise<number> {
   try {
-    return await execute(own, context)
+    return await execute(words, context)
   } catch (error) {
     const { reportFailure } = await import('./failure.ts')
     return await reportFailure(error, context)

@@ -20,12 +20,13 @@ export class WholeFile {
     this.#file = file
   }
 
-  /** `mode` is what others may do with it, as far as the umask lets them. */
-  static async create(named: string, mode: number): Promise<WholeFile> {
+  /** `mode` is what others may do with it, as far as the umask lets them; `exactMode`, whatever the umask is. */
+  static async create(named: string, mode: number, exactMode?: number): Promise<WholeFile> {
     // A link is written through, as with any other program.
     const path = await realpath(named).catch(() => named)
     const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.partial`)
     const file = await naming(named, 'written', open(temporary, 'wx', mode))
+    if (exactMode !== undefined) await naming(named, 'written', file.chmod(exactMode))
     return new WholeFile(named, path, temporary, file)
   }
 

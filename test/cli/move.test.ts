@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as v from 'valibot'
@@ -204,15 +204,29 @@ describe('vfio-migrate move', function () {
       assert.equal(v.parse(failure, JSON.parse(readFileSync(at('refused'), 'utf8'))).report, undefined)
     })
 
+    it('and of names that are no device', async () => {
+      await failed(3, 'mock:', 'ffff:ff:1f.7', '--report', at('refused'))
+      const { error } = v.parse(failure, JSON.parse(readFileSync(at('refused'), 'utf8')))
+      assert.equal(error.code, 'ERR_VFIO_NO_DEVICE')
+    })
+
+    it('may be read by whom the file before it could be read by', async () => {
+      for (const mode of [0o600, 0o666]) {
+        chmodSync(at('done'), mode)
+        assert.equal((await inProcess(['move', ...pair, '--release', '--report', at('done')])).exit, 0)
+        assert.equal(statSync(at('done')).mode & 0o777, mode)
+      }
+    })
+
     it('leaves nothing beside it', () => {
       assert.deepEqual(readdirSync(directory).sort(), ['done', 'failed', 'refused'])
     })
 
-    it('says that it is not there when its directory goes meanwhile, and changes nothing of what was done', async () => {
+    it('says that it is not there when its directory goes meanwhile, and undoes nothing: exit status 1', async () => {
       mkdirSync(at('gone'))
       const words = ['--report', at('gone/report'), '--quiesce', `rm -r ${at('gone')}`]
       const { exit, stderr } = await inProcess(['move', ...pair, '--release', ...words])
-      assert.equal(exit, 0)
+      assert.equal(exit, 1)
       assert.match(stderr, /^The report is not there: '.*\/gone\/report' cannot be written: no such file/m)
       assert.match(stderr, /^destination +b, .*, in RUNNING$/m)
     })

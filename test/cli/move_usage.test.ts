@@ -33,6 +33,7 @@ const cases: readonly (readonly [words: string, message: RegExp])[] = [
   ['--no-precopy --max-rounds 3', /'--no-precopy' cannot be used with option '--max-rounds <n>'/],
   ['--no-precopy --deadline 3s', /'--no-precopy' cannot be used with option '--deadline <duration>'/],
   ['--dry-run --report x', /'--dry-run' cannot be used with option '--report <file>'/],
+  ['--report=', /--report names a file: an empty name is none/],
   ['--report -', /--report names a file: for stdout say --json/],
   ['--report /nonexistent/report', /^--report: '\/nonexistent\/report' cannot be written: no such file.*Name a file in a directory/],
   ['--report /dev/null', /^'\/dev\/null' is no file: --report writes one$/],

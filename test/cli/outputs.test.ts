@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { closeSync, openSync } from 'node:fs'
 import { main } from './command.js'
 
 const missing = 'ffff:ff:1f.7'
@@ -34,5 +35,21 @@ describe('outputs whose reader has gone', function () {
 
   it('change nothing of what is done', async () => {
     assert.equal(await unread(['fsm'], ['stdout']), 0)
+  })
+
+  it('are a failure where they were to have JSON, which says so and undoes nothing', async () => {
+    assert.equal(await unread(['fsm', '--json'], ['stdout']), 1)
+    assert.equal(await unread(['move', 'mock:', 'mock:', '--release', '--json'], ['stdout']), 1)
+  })
+
+  it('are a failure where their file system is full', () => {
+    for (const words of [['fsm'], ['fsm', '--json'], ['move', 'mock:', 'mock:', '--release', '--json']]) {
+      const full = openSync('/dev/full', 'w')
+      const all = [main, ...words]
+      const { status, stderr } = spawnSync(process.execPath, all, { stdio: ['ignore', full, 'pipe'] })
+      closeSync(full)
+      assert.equal(status, 1, words.join(' '))
+      assert.match(stderr.toString(), /^vfio-migrate: the answer could not be written to stdout: ENOSPC/m)
+    }
   })
 })
