@@ -4,7 +4,7 @@ import { isTerminal, type Context } from './context.ts'
 import { bytesText } from './quantity.ts'
 import type { MemberStanding, Standing } from './standing.ts'
 
-/** Drawn at most every so many ms, by the devices' clock. */
+/** Bytes are drawn at most every so many ms, by the devices' clock. */
 const leastMs = 100
 
 /** A line for each device, and one for what is foreseen of all, at the end of a terminal while a migration goes on. */
@@ -52,9 +52,9 @@ export class Bars implements Disposable {
     return new Bars(standing, context, multi)
   }
 
-  /** Something has happened. */
-  update(): void {
-    if (this.#standing.now - this.#drawnAt >= leastMs) this.#draw()
+  /** Something has happened: drawn soon enough, or at once where it is a decision. */
+  update({ isDecision = false }: { isDecision?: boolean } = {}): void {
+    if (isDecision || this.#standing.now - this.#drawnAt >= leastMs) this.#draw()
   }
 
   [Symbol.dispose](): void {

@@ -30,7 +30,7 @@ export class Watch implements Disposable {
 
   take(progress: MigrationProgress): void {
     this.#standing.take(progress)
-    this.#bars?.update()
+    this.#bars?.update({ isDecision: progress.kind === 'round' })
   }
 
   [Symbol.dispose](): void {
