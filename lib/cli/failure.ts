@@ -26,6 +26,8 @@ export interface Aftermath {
   readonly recovery: 'none' | 'reset'
   /** What a person has to know or to do about it. */
   readonly advice: readonly string[]
+  /** What kept it from being where it should be. */
+  readonly hindrance: { readonly title: string; readonly message: string } | undefined
 }
 
 /** What there is to tell of a failed command beside its devices. */
@@ -57,7 +59,7 @@ export async function reportFailure(error: unknown, context: Context): Promise<n
   const aftermaths = error instanceof CommandFailure ? error.aftermaths : []
   const { report, advice = [], left = false } = error instanceof CommandFailure ? error.facts : {}
   context.say(context.style('red', `vfio-migrate: ${messageOf(first)}`))
-  const lines = [...addedCauses(first), ...advice, ...aftermaths.flatMap(({ advice }) => advice)]
+  const lines = [...addedCauses(first), ...advice, ...deviceWords(aftermaths, messageOf(first))]
   for (const line of lines) context.say(line)
   if (first instanceof UsageError) context.say(`Try: ${helpCommand(context.command)}`)
   const output: FailureOutput = {
@@ -86,6 +88,14 @@ function exitCode(first: unknown, aftermaths: readonly Aftermath[]): number {
   if (aftermaths.some(({ restored }) => !restored)) return exitCodes.left
   if (first instanceof PreflightError) return exitCodeOfRefusal(first.findings)
   return interruptedExit(errorsOf(first)) ?? exitCodeFor(codeOf(first))
+}
+
+/** A hindrance that is the failure itself is in `said`. */
+function deviceWords(aftermaths: readonly Aftermath[], said: string): string[] {
+  return aftermaths.flatMap(({ advice, hindrance }) => {
+    if (!hindrance || said.includes(hindrance.message)) return advice
+    return [...advice, `'${hindrance.title}': ${hindrance.message}`]
+  })
 }
 
 function errorsOf(first: unknown): Error[] {

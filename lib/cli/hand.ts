@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { isMockName, isVfioError, openDevice } from '../index.ts'
+import { isMockName, isVfioError, openDevice, VfioSystemError } from '../index.ts'
 import type { Arc, Device, SideReport, StateName } from '../index.ts'
 import { untilAborted } from '../abort.ts'
 import type { Context, InHand } from './context.ts'
@@ -48,6 +48,10 @@ export class Hand implements InHand {
   /** What was heard of an operation that has not ended. */
   #heard: Arc[] = []
   #wasReset = false
+  /** Why it is not where it should be, or what hindered a reset. */
+  #error: Error | undefined
+  /** Whose state it was to take. */
+  #stateOf: string | undefined
   #isClosed = false
 
   private constructor(
@@ -155,11 +159,13 @@ export class Hand implements InHand {
   }
 
   /** Takes down what a migration did with the device. */
-  record({ arcs, state, wasReset }: SideReport): void {
+  record({ arcs, state, wasReset, error }: SideReport, stateOf?: string): void {
     this.arcs.push(...arcs)
     this.#heard = []
     this.isDriven = false
     this.#wasReset ||= wasReset
+    this.#error = error
+    this.#stateOf = stateOf
     this.#last = state ?? this.#last
   }
 
@@ -208,7 +214,12 @@ export class Hand implements InHand {
 
   /** Resets the device: what it held is gone. */
   async reset(): Promise<void> {
-    await this.device.reset()
+    try {
+      await this.device.reset()
+    } catch (error) {
+      this.#error = error as Error
+      throw error
+    }
     this.#wasReset = true
   }
 
@@ -226,6 +237,7 @@ export class Hand implements InHand {
       wasReset: this.#wasReset,
       recovery: stuck ? 'reset' : 'none',
       advice: this.#advice(state, restored, stuck),
+      hindrance: this.#error && { title: this.title, message: this.#error.message },
     }
   }
 
@@ -239,6 +251,15 @@ export class Hand implements InHand {
     return this.arcs.some(({ from }) => from === 'RESUMING')
   }
 
+  /** Somebody else has reset it, or drives it. */
+  get #wasTaken(): boolean {
+    return isVfioError(this.#error) && this.#error.code === 'ERR_VFIO_STATE_MOVED'
+  }
+
+  get #resetFailed(): boolean {
+    return this.#error instanceof VfioSystemError && this.#error.request === 'VFIO_DEVICE_RESET'
+  }
+
   /** The reset of a PCI function clears it; what another device's clears is its driver's affair (mtty: nothing). */
   get #isPci(): boolean {
     const { mock, driver, name } = this.device
@@ -247,7 +268,7 @@ export class Hand implements InHand {
 
   /** What it held is gone. A PCI function that was opened here held nothing, and holds nothing again when it is reset. */
   get #hasLostState(): boolean {
-    if (!this.isOpened) return this.#wasResumed || this.#wasReset
+    if (!this.isOpened) return this.#wasResumed || this.#wasReset || this.#wasTaken
     return this.#wasResumed && !(this.#wasReset && (this.#isPci || !this.#wasLoaded))
   }
 
@@ -256,7 +277,7 @@ export class Hand implements InHand {
     if (state === 'RUNNING') return undefined
     if (this.#ownMock) return `'${this.title}' is a mock and ends with this command.`
     return this.isOpened
-      ? `Closing '${this.title}' now resets it.`
+      ? `'${this.title}' is reset as this command ends.`
       : `'${this.title}' is lent and is left in ${state}: its lender decides what becomes of it.`
   }
 
@@ -281,14 +302,32 @@ export class Hand implements InHand {
   #advice(state: StateName | undefined, restored: boolean, stuck: boolean): string[] {
     const name = `'${this.title}'`
     if (restored) return this.#wasReset ? [`${name} was reset${this.#cleared(state)}`] : []
-    const then = state === this.before ? 'as before' : `and was in ${this.before ?? 'none'} before`
-    const now = `${name} is in ${state ?? 'a state that it does not tell'}, ${then}`
+    const now = this.#now(state)
     if (this.isOpened && this.#wasReset)
-      return [`${now}, but what was loaded may still be in it: its driver's reset need not clear it.`]
-    if (this.isOpened) return [`${now}. Closing it now resets it.`]
-    const lost = this.#hasLostState ? ', but what it held is gone' : ''
+      return [`${now}: what was loaded may still be in it, as its driver's reset need not clear it.`]
+    if (this.isOpened)
+      return [`${now}. ${this.#resetFailed ? 'Its reset has failed.' : 'It is reset as this command ends.'}`]
+    const lost = this.#hasLostState && !this.#holdsMovedState ? ', and what it held is gone' : ''
     const remedy = stuck ? ` Only a reset helps: vfio-migrate reset ${this.#name} --yes` : ''
     return [`${now}${lost}.${remedy}`]
+  }
+
+  /** The whole state of a source was loaded into it, and nothing has taken that away. */
+  get #holdsMovedState(): boolean {
+    return this.#stateOf !== undefined && this.#wasLoaded && !this.#wasReset && !this.#wasTaken
+  }
+
+  #now(state: StateName | undefined): string {
+    const name = `'${this.title}'`
+    if (this.#holdsMovedState && !isStuck(state)) {
+      const holds = state === 'RUNNING' ? 'runs with' : `is in ${state}, with`
+      return `${name} ${holds} the state of '${this.#stateOf}'`
+    }
+    const now = `${name} is in ${state ?? 'a state that it does not tell'}`
+    if (this.#wasTaken) return `${now}: somebody else has reset it, or drives it`
+    if (this.#wasReset) return `${now} after a reset`
+    if (state === this.before) return this.#hasLostState ? now : `${now}, as before`
+    return `${now}, and was in ${this.before ?? 'none'} before`
   }
 
   #cleared(state: StateName | undefined): string {

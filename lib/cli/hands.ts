@@ -99,8 +99,9 @@ export class Hands {
   /** Takes down what a migration did. */
   record({ devices }: MigrationReport): void {
     devices.forEach(({ source, destination }, index) => {
-      this.sources[index]?.record(source)
-      this.destinations[index]?.record(destination)
+      const from = this.sources[index]
+      from?.record(source)
+      this.destinations[index]?.record(destination, from?.title)
     })
   }
 

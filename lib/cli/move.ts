@@ -128,7 +128,7 @@ async function moveState(hands: Hands, { options, seat, context }: Course): Prom
     const { signal } = context
     const beforehand = await untilAborted(dryRun(hands.from, hands.to, planOptions(options)), signal)
     for (const line of warnings(beforehand.findings)) context.say(context.style('yellow', line))
-    using watch = await Watch.begin(hands, beforehand, context)
+    using watch = await Watch.begin(hands, beforehand, { context, resetsLent: options.onStuck === 'reset' })
     const report = await migrate({
       ...migrateOptions(options, seat),
       from: hands.from,

@@ -320,6 +320,23 @@ describe('vfio-migrate move', function () {
     assert.match(stderr, /^The destination has taken the state over: the source may run again only when/m)
   })
 
+  it('tells in words what hindered a reset, and promises no other', async () => {
+    const words = ['move', 'mock:name=a', 'mock:name=b,fault=LOAD:EIO,fault=RESET:EINVAL', '--release']
+    const { exit, stderr } = await inProcess(words)
+    assert.equal(exit, 4, stderr)
+    assert.match(stderr, /^'b' is in RESUMING, and was in RUNNING before\. Its reset has failed\.$/m)
+    assert.match(stderr, /^'b': EINVAL: .*no working reset/m)
+    assert.doesNotMatch(stderr, /It is reset as/)
+  })
+
+  it('says of a set of which one does not run that the other runs with a moved state', async () => {
+    const lent = ['mock:name=a', 'mock:name=b,fault=RESUME_INITIATOR:EIO', 'mock:name=c', 'mock:name=d']
+    const { exit, stderr } = await inProcess(['move', ...lent, '--release'])
+    assert.equal(exit, 4, stderr)
+    assert.doesNotMatch(stderr, /as before/)
+    assert.match(stderr, /^'d' (runs|is in [A-Z0-9_]+,) with the state of 'c'/m)
+  })
+
   it('leaves a lent device that is stuck unless it is told to reset it', async () => {
     const words = ['mock:name=a', 'mock:name=b,origin=lent,fault=LOAD:EIO']
     const left = (await failed(4, ...words)).report?.devices[0]?.destination

@@ -107,11 +107,25 @@ describe('a signal while a move goes on', function () {
     assert.equal(await standing.exit(), 130)
     assert.match(
       standing.stderr,
-      /^vfio-migrate: interrupted by SIGINT: everything is put back, as it was before\. Once more ends at once/m,
+      /^vfio-migrate: interrupted by SIGINT: everything is being put back, as it was before\. Once more ends at once/m,
     )
     assert.deepEqual(standing.heard(), ['quiesce', 'resumed', 'released'])
     const { error, report } = parse(failure, JSON.parse(standing.stdout))
     assert.deepEqual([error.state, error.interruptedBy, report?.outcome], ['RUNNING', 'SIGINT', 'source'])
+  })
+
+  it('SIGINT names a lent destination that is not put back, and what would', async () => {
+    const lent = ['mock:name=a', 'mock:name=b,origin=lent', '--release']
+    for (const [words, exception] of [
+      [[], /before, but 'b', lent and left in RESUMING \(--on-stuck reset would reset it\)\. Once more/],
+      [['--on-stuck', 'reset'], /put back, as it was before\. Once more/],
+    ] as const) {
+      await using standing = await Standing.begin([...lent, ...words], ['released', 'resumed'])
+      await standing.at('quiesce')
+      standing.child.kill('SIGINT')
+      assert.equal(await standing.exit(), 4)
+      assert.match(standing.stderr, exception)
+    }
   })
 
   it('SIGINT twice: ends at once, and says where each device was and what to do', async () => {

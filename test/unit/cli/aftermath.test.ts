@@ -85,7 +85,7 @@ describe('what a command exits with, and says of its devices', () => {
     devices.destination.state = STOP
     const error = await devices.failure(4, ...loading('--release'))
     assert.deepEqual([error.state, error.recovery], ['STOP', 'none'])
-    assert.match(devices.io.stderr.text, /'fd:4' is in STOP, as before, but what it held is gone/)
+    assert.match(devices.io.stderr.text, /'fd:4' is in STOP, and what it held is gone/)
   })
 
   it('4: a lent device was reset and does not tell its state', async () => {
