@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-import { dryRun, migrate, MigrationError, preflightRules } from '../index.ts'
+import { dryRun, migrate, MigrationError, PreflightError, preflightRules } from '../index.ts'
 import type { MigrateOptions, MigrationReport, PlanOptions } from '../index.ts'
 import { untilAborted } from '../abort.ts'
 import type { Context } from './context.ts'
 import { exitCodes } from './exit.ts'
 import { CommandFailure, type Aftermath } from './failure.ts'
+import { asRefusedHere } from './finding_words.ts'
 import { Hands, pairsOf, refusePairs, type Pair, type TakingOptions } from './hands.ts'
 import {
   chooseKeeping,
@@ -145,7 +146,10 @@ async function moveState(hands: Hands, { options, seat, context }: Course): Prom
 
 /** The library has put everything back that can be; what became of it is asked of the devices. */
 async function afterFailure(error: unknown, hands: Hands): Promise<CommandFailure> {
-  if (!(error instanceof MigrationError)) return new CommandFailure(error, await hands.aftermaths())
+  if (!(error instanceof MigrationError)) {
+    const cause = error instanceof PreflightError ? asRefusedHere(error) : error
+    return new CommandFailure(cause, await hands.aftermaths())
+  }
   const { report } = error
   hands.record(report)
   return new CommandFailure(error, await hands.aftermaths(), {

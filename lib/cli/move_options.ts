@@ -47,6 +47,8 @@ export const migrationOptions: readonly Option[] = [
     'deadline',
     'onDeadline',
     'maxRounds',
+    'downtimeLimit',
+    'onStall',
   ]),
   new Option('--no-p2p-dma', 'the devices of a set do no DMA to each other: they need no P2P states'),
   new Option(

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+import { isVfioError } from '../index.ts'
 import type { Arc, DowntimeParts, Finding, MigrationReport, PairReport, SideReport } from '../index.ts'
 import { messageOf } from './cause.ts'
+import { remedyWords } from './finding_words.ts'
 import { arcText, bytesText, msText } from './quantity.ts'
 import { pairs, table } from './table.ts'
 
@@ -107,18 +109,33 @@ function downtimeText({ downtime, predicted }: MigrationReport): string | undefi
 export function warnings(findings: readonly Finding[]): string[] {
   return findings
     .filter(({ level, overridden }) => level === 'warn' || overridden)
-    .map(({ id, cause, remedy, overridden }) =>
-      [`${overridden ? `overridden (${id})` : 'warning'}: ${cause}`, remedy].filter(Boolean).join(' '),
+    .map(finding =>
+      [
+        `${finding.overridden ? `overridden (${finding.id})` : 'warning'}: ${finding.cause}`,
+        remedyWords(finding),
+      ]
+        .filter(Boolean)
+        .join(' '),
     )
 }
 
 /** What the participant did not get through, and what that leaves to do. */
 export function participantWords({ participant }: MigrationReport): string[] {
-  const owed = { running: 'it was not told to go on at the destination', resumed: 'it was not told to go on' }
+  const said = new Set<unknown>()
   return participant.flatMap(({ moment, error }) => {
-    if (error === undefined || (moment !== 'running' && moment !== 'resumed' && moment !== 'released'))
-      return []
-    const then = moment === 'released' ? '' : `: ${owed[moment]}. See to it`
-    return [`${messageOf(error)}${then}.`]
+    if (error === undefined) return []
+    const cause = error instanceof Error ? error.cause : undefined
+    // A connection that has ended fails every moment from then on.
+    const isSaid = isVfioError(cause) && said.has(cause)
+    said.add(cause)
+    if (moment === 'running' || moment === 'resumed')
+      return [`${messageOf(error)}. ${owedWords(moment, isVfioError(cause))}`]
+    return moment === 'released' && !isSaid ? [`${messageOf(error)}.`] : []
   })
+}
+
+/** Whom it was asked through may have gone before it heard; otherwise it was told, and did not get through. */
+function owedWords(moment: 'running' | 'resumed', isCutOff: boolean): string {
+  const who = moment === 'running' ? 'destination' : 'source'
+  return `The ${who} runs, and the participant ${isCutOff ? 'was not told' : 'was told, and has not gone on'}: see to it.`
 }

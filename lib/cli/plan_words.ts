@@ -7,6 +7,7 @@ import type {
   PlannedStep,
   PrecopyClass,
 } from '../index.ts'
+import { remedyWords } from './finding_words.ts'
 import { bytesText } from './quantity.ts'
 import { pairs } from './table.ts'
 
@@ -26,7 +27,10 @@ export function planWords(plan: MigrationPlan): string {
     ],
     ...findings.map(
       finding =>
-        [findingTitle(finding), `${finding.id}: ${finding.cause}\n${finding.remedy}`.trimEnd()] as const,
+        [
+          findingTitle(finding),
+          `${finding.id}: ${finding.cause}\n${remedyWords(finding)}`.trimEnd(),
+        ] as const,
     ),
     ...phases.map(
       ({ phase, steps }) =>

@@ -22,7 +22,7 @@ interface Verb {
 }
 
 const names =
-  'PCI address, mdev UUID, vfioN, a path in /dev/vfio or /sys, fd:N, or mock:… for a simulated one'
+  'PCI address, mdev UUID, vfioN, a path in /dev/vfio or /sys, fd:N, or mock:… or mock+unix:PATH for a simulated one'
 const device = ['<device>', names] as const
 const raw = new Option('--raw', "required: the driver's own stream as it is, the one format that there is")
 const timeout = new Option(

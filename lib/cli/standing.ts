@@ -94,7 +94,7 @@ export class Standing {
   get foreseenText(): string {
     if (this.#last === undefined) return ''
     const { progress, reasoned } = this.#last
-    const foreseen = `downtime ${msText(progress.predicted.downtimeMs)}`
+    const foreseen = `foreseen downtime ${msText(progress.predicted.downtimeMs)}`
     return this.#phase === 'precopy'
       ? `${foreseen}, ${decisions[reasoned.decision]}: ${reasoned.why}`
       : foreseen

@@ -120,6 +120,11 @@ interface Pending {
   readonly reject: (error: Error) => void
 }
 
+/** Where nobody listens at the socket, or there is none. */
+function remedyOf({ code }: NodeJS.ErrnoException): string {
+  return code === 'ENOENT' || code === 'ECONNREFUSED' ? '. Start the participant first' : ''
+}
+
 /** Lines to and from a participant. Whatever comes that is not owed ends it, and every request from then on fails. */
 class Connection {
   readonly #path: string
@@ -164,7 +169,7 @@ class Connection {
     if (this.#failure) return
     this.#failure = new VfioError(
       'ERR_VFIO_PARTICIPANT',
-      `The connection to the participant at '${this.#path}' is of no use: ${cause.message}`,
+      `The connection to the participant at '${this.#path}' is of no use: ${cause.message}${remedyOf(cause)}`,
       { cause },
     )
     this.#socket.destroy()

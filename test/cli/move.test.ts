@@ -172,6 +172,13 @@ describe('vfio-migrate move', function () {
       )
     })
 
+    it('names the rule, and the options of the command line', async () => {
+      const noP2p = ['mock:capabilities.p2p=false', 'mock:capabilities.p2p=false']
+      const { error } = await failed(2, ...noP2p, ...noP2p)
+      assert.match(error.message, /Refused \([a-z0-9-]+\): .* say --no-p2p-dma where/)
+      assert.doesNotMatch(error.message, /noP2pDma/)
+    })
+
     it('exits with 3 where a device does not migrate', async () => {
       const { error } = await failed(3, 'mock:', 'mock:capabilities.stopCopy=false')
       assert.deepEqual([error.code, error.findings?.[0]?.id], ['ERR_VFIO_REFUSED', 'not-migratable'])
@@ -285,7 +292,7 @@ describe('vfio-migrate move', function () {
       assert.equal(exit, 4)
       assert.match(
         stderr,
-        /^The participant failed at 'running': 'exit 5' ended with status 5: it was not told/m,
+        /^The participant failed at 'running': 'exit 5' ended with status 5\. The destination runs, and the participant was told, and has not/m,
       )
       assert.match(stderr, /^destination +b, .*, in RUNNING$/m)
     })
@@ -293,6 +300,7 @@ describe('vfio-migrate move', function () {
     it('touches no device where nobody listens', async () => {
       const { error } = await failed(1, ...pair, '--participant', `unix:${at('nobody')}`)
       assert.deepEqual([error.code, error.arcs], ['ERR_VFIO_PARTICIPANT', []])
+      assert.match(error.message, /ENOENT.*\. Start the participant first$/)
     })
   })
 

@@ -90,7 +90,7 @@ describe('a signal while a move goes on', function () {
   it('SIGUSR1: prints where it stands, as often as it comes, and starts no debugger', async () => {
     await using standing = await Standing.begin(pair, ['released', 'resumed'])
     await standing.at('quiesce')
-    const line = /^vfio-migrate: quiesce; \d+\.\d [KM]iB moved; downtime \d+\.\d{3} ms$/gm
+    const line = /^vfio-migrate: quiesce; \d+\.\d [KM]iB moved; foreseen downtime \d+\.\d{3} ms$/gm
     for (const times of [1, 2]) {
       standing.child.kill('SIGUSR1')
       await standing.until(() => (standing.stderr.match(line) ?? []).length === times)

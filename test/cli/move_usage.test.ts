@@ -32,6 +32,8 @@ const cases: readonly (readonly [words: string, message: RegExp])[] = [
   ['--on-stuck retry', /'--on-stuck <what>'.* Allowed choices are reset, leave\.$/],
   ['--no-precopy --max-rounds 3', /'--no-precopy' cannot be used with option '--max-rounds <n>'/],
   ['--no-precopy --deadline 3s', /'--no-precopy' cannot be used with option '--deadline <duration>'/],
+  ['--no-precopy --on-stall abort', /'--no-precopy' cannot be used with option '--on-stall <what>'/],
+  ['--no-precopy --downtime-limit 50', /'--no-precopy' cannot be used with option '--downtime-limit <ms>'/],
   ['--dry-run --report x', /'--dry-run' cannot be used with option '--report <file>'/],
   ['--report=', /--report names a file: an empty name is none/],
   ['--report -', /--report names a file: for stdout say --json/],

@@ -68,7 +68,7 @@ describe('the bars of a move', () => {
       '--bandwidth',
       '16MiB/s',
     ])
-    assert.match(stderr.text, /downtime \d+\.\d{3} ms, not yet: /)
+    assert.match(stderr.text, /foreseen downtime \d+\.\d{3} ms, not yet: /)
   })
 
   it('leave the terminal as it was, and the summary in their place', async () => {
