@@ -182,20 +182,38 @@ async function tell(
   context: Context,
 ): Promise<void> {
   const output: ReportOutput = reportOutput(report, hands)
-  const result: MoveOutput = { schema: 1, command: 'move', ...output, keeping: keeping.kind }
+  const left = [
+    ...unstopped(report).map(({ words }) => words),
+    ...(isUnresumed(report) ? participantWords(report) : []),
+  ]
+  const result: MoveOutput = {
+    schema: 1,
+    command: 'move',
+    ...output,
+    keeping: keeping.kind,
+    left: left.length === 0 ? undefined : left,
+  }
   context.outcome(result, reportWords(report))
   await context.record(result)
 }
 
 /** The destination runs: the migration has happened, and what is told here needs somebody's attention. */
 function sayLeft(report: MigrationReport, given: readonly Aftermath[], context: Context): boolean {
-  report.devices.forEach(({ source: { device, error } }, index) => {
-    if (error === undefined) return
-    context.say(`The destination runs, but the source '${device}' could not be stopped: ${error.message}`)
+  for (const { index, words } of unstopped(report)) {
+    context.say(words)
     for (const line of given[index]?.advice ?? []) context.say(line)
-  })
+  }
   for (const line of participantWords(report)) context.say(line)
   return isUnresumed(report) || report.devices.some(({ source }) => source.error !== undefined)
+}
+
+/** The sources that did not stop although their destination runs. */
+function unstopped({ devices }: MigrationReport): { index: number; words: string }[] {
+  return devices.flatMap(({ source: { device, error } }, index) => {
+    if (error === undefined) return []
+    const words = `The destination runs, but the source '${device}' could not be stopped: ${error.message}`
+    return [{ index, words }]
+  })
 }
 
 /** Destinations that cannot be kept as was said are made blank, where they were opened here; the sources have stopped. */

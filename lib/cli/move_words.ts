@@ -120,7 +120,7 @@ export function warnings(findings: readonly Finding[]): string[] {
 }
 
 /** What the participant did not get through, and what that leaves to do. */
-export function participantWords({ participant }: MigrationReport): string[] {
+export function participantWords({ participant, devices }: MigrationReport): string[] {
   const said = new Set<unknown>()
   return participant.flatMap(({ moment, error }) => {
     if (error === undefined) return []
@@ -129,13 +129,20 @@ export function participantWords({ participant }: MigrationReport): string[] {
     const isSaid = isVfioError(cause) && said.has(cause)
     said.add(cause)
     if (moment === 'running' || moment === 'resumed')
-      return [`${messageOf(error)}. ${owedWords(moment, isVfioError(cause))}`]
+      return [
+        `${isSaid ? '' : `${messageOf(error)}. `}${owedWords(runnerOf(moment, devices), isVfioError(cause))}`,
+      ]
     return moment === 'released' && !isSaid ? [`${messageOf(error)}.`] : []
   })
 }
 
+function runnerOf(moment: 'running' | 'resumed', devices: readonly PairReport[]): string {
+  if (moment === 'running') return 'The destination runs'
+  const runs = devices.every(({ source: { state } }) => state === 'RUNNING')
+  return runs ? 'The source runs' : "The state is the source's"
+}
+
 /** Whom it was asked through may have gone before it heard; otherwise it was told, and did not get through. */
-function owedWords(moment: 'running' | 'resumed', isCutOff: boolean): string {
-  const who = moment === 'running' ? 'destination' : 'source'
-  return `The ${who} runs, and the participant ${isCutOff ? 'was not told' : 'was told, and has not gone on'}: see to it.`
+function owedWords(runner: string, isCutOff: boolean): string {
+  return `${runner}, and the participant ${isCutOff ? 'was not told' : 'was told, and has not gone on'}: see to it.`
 }

@@ -90,6 +90,8 @@ export interface MoveOutput extends ReportOutput {
   schema: 1
   command: 'move'
   keeping: KeepingOutput
+  /** Why the exit status is 4 although all is moved. */
+  left?: string[] | undefined
 }
 
 export const phase: Schema<Phase> = v.picklist([
@@ -159,4 +161,5 @@ export const move: Schema<MoveOutput> = v.strictObject({
   command: v.literal('move'),
   ...reportEntries,
   keeping,
+  left: v.optional(v.array(v.string())),
 })
