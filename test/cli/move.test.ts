@@ -301,6 +301,19 @@ describe('vfio-migrate move', function () {
       )
     })
 
+    it('tells once of a process that is gone, and says who runs', async () => {
+      await using peer = await Peer.listen((message, say) => {
+        if ('hello' in message) say({ hello: 'peer', version: 1 })
+        else if (message.moment === 'stopped') say({ id: 999, ok: true })
+        else say({ id: message.id, ok: true })
+      })
+      const words = ['move', ...pair, '--release', '--participant', `unix:${peer.path}`]
+      const { exit, stderr } = await inProcess(words)
+      assert.equal(exit, 4, stderr)
+      assert.equal(stderr.match(/is of no use/g)?.length, 1, stderr)
+      assert.match(stderr, /^The source runs, and the participant was not told: see to it\.$/m)
+    })
+
     it('touches no device where nobody listens', async () => {
       const { error } = await failed(1, ...pair, '--participant', `unix:${at('nobody')}`)
       assert.deepEqual([error.code, error.arcs], ['ERR_VFIO_PARTICIPANT', []])
