@@ -59,13 +59,16 @@ const checks: Readonly<Record<keyof MigrateOptions, Check>> = {
   onProgress: aFunction,
 }
 
+/** Every option that there is. */
+export const optionNames: readonly string[] = Object.keys(checks)
+
 /** A name that is misspelt would do nothing. */
 function checkEach(options: unknown): void {
   if (!isObject(options)) throw new TypeError(`migrate() takes an object with 'from' and 'to'`)
   for (const [name, value] of Object.entries(options)) {
     if (!(name in checks)) {
       throw new TypeError(
-        `migrate() has no option '${name}': there are ${Object.keys(checks).sort().join(', ')}`,
+        `migrate() has no option '${name}': there are ${[...optionNames].sort().join(', ')}`,
       )
     }
     if (value !== undefined) checks[name as keyof MigrateOptions](value, name)
