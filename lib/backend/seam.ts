@@ -116,7 +116,14 @@ export interface SessionCalls {
    */
   read(maxBytes: number, waitMs: number): Promise<ReadAnswer>
   /**
-   * write(2) until everything is taken. Answers the bytes taken, or -errno of the call that failed: -EFAULT where `data`
+   * Takes back the memory of `data`, as a read has answered it: its ArrayBuffer is detached, so that whoever still has it
+   * finds nothing rather than the bytes of a later read. A write of it that is under way keeps the memory until it has
+   * returned. Without effect on anything but the whole of what a read answered. A backend whose answers are memory of
+   * JavaScript's own lacks it, and nobody needs it: what is not released comes back when it is collected.
+   */
+  release?(data: Uint8Array): void
+  /**
+   * write(2) until everything is taken; `data` is not to be changed before. Answers the bytes taken, or -errno of the call that failed: -EFAULT where `data`
    * was detached or shrunk before it was written. Whatever the failure, the stream has a hole from there on: every later
    * write answers -ENODEV and reaches the kernel no more.
    */
@@ -257,6 +264,11 @@ export interface Addon {
   readonly barrier: (parties: number) => Barrier
   /** open(2) of the file, which is made where it is not there, and flock(2): -EWOULDBLOCK where somebody else has it. */
   lockFile(path: string): LockAnswer
-  /** How many lanes (threads) and sessions are alive in this process: for leak tests. */
-  census(): { readonly lanes: number; readonly sessions: number; readonly devices: number }
+  /** How many lanes (threads) and sessions are alive in this process, and how many mappings for data: for leak tests. */
+  census(): {
+    readonly lanes: number
+    readonly sessions: number
+    readonly devices: number
+    readonly buffers: number
+  }
 }

@@ -65,6 +65,7 @@ void DataFd::CloseFds() {
   if (fd_) census.sessions--;
   fd_.Close();
   wake_.Close();
+  pool_->Close();
   device_->Leave();
 }
 
@@ -102,11 +103,11 @@ ReadData DataFd::Read(size_t max_bytes, int wait_ms) {
     data.result = -ENOMEM;
     return data;
   }
-  data.result = ReadOnce(data.buffer.data(), length, &data.arc);
+  data.result = ReadOnce(data.buffer->data(), length, &data.arc);
   bool idle = data.result == 0 || data.result == -ENOMSG;
   if (idle && wait_ms > 0) {
     data.result = WaitReadable(wait_ms);
-    if (data.result >= 0) data.result = ReadOnce(data.buffer.data(), length, &data.arc);
+    if (data.result >= 0) data.result = ReadOnce(data.buffer->data(), length, &data.arc);
   }
   return data;
 }

@@ -11,7 +11,7 @@ class Device;
 
 struct ReadData {
   Answer result = 0;
-  Buffer buffer;
+  Held<Buffer> buffer;
   /// The device's arc number when read(2) was issued.
   uint64_t arc = 0;
 };
