@@ -29,6 +29,7 @@ export class SavingStream extends Readable {
   readonly #session: SessionCalls
   readonly #device: string
   readonly #waiters = new Set<() => void>()
+  readonly #releasable = new WeakSet<Buffer>()
   #readers = 0
   #wanted = false
   #reading = false
@@ -78,11 +79,30 @@ export class SavingStream extends Readable {
   }
 
   /**
-   * The chunks up to the next pause. A chunk is valid until the loop goes on. Leaving the loop destroys nothing: the
-   * stream can be read on, by another `chunks()` or otherwise.
+   * The chunks up to the next pause. A chunk is valid until the loop goes on: then its memory is read into again, and it
+   * shows nothing any more (length 0). Leaving the loop destroys nothing: the stream can be read on, by another `chunks()`
+   * or otherwise, and the last chunk stays as it is.
    */
-  async *chunks(options: { until?: Pause } = {}): AsyncGenerator<Buffer, Pause, void> {
-    const { until = 'end' } = options
+  chunks(options: { until?: Pause } = {}): AsyncGenerator<Buffer, Pause, void> {
+    return this.#chunks(options.until ?? 'end', chunk => this.release(chunk))
+  }
+
+  /** As {@link chunks}, for somebody who may need a chunk for longer: it is valid until it is released. @internal */
+  chunksToRelease(until: Pause): AsyncGenerator<Buffer, Pause, void> {
+    return this.#chunks(until, () => undefined)
+  }
+
+  /**
+   * Nobody needs the chunk any more: its memory is for the next read at once. The garbage collector would bring it back
+   * some time only, and fresh pages are as dear as reading them. It shows nothing after that (length 0), so that a mistake
+   * is seen as what it is. Without effect on what {@link chunksToRelease} has not given, or has shared with a listener of
+   * 'data': that is the consumer's own for ever. @internal
+   */
+  release(chunk: Buffer): void {
+    if (this.#releasable.delete(chunk)) this.#session.release?.(chunk)
+  }
+
+  async *#chunks(until: Pause, then: (chunk: Buffer) => void): AsyncGenerator<Buffer, Pause, void> {
     let news = false
     const onReadable = (): void => {
       news = true
@@ -93,9 +113,10 @@ export class SavingStream extends Readable {
     try {
       for (;;) {
         news = false
-        const chunk = this.read() as Buffer | null
+        const chunk = this.#readAlone()
         if (chunk !== null) {
           yield chunk
+          then(chunk)
           continue
         }
         const next = await this.#until(() => (news ? 'data' : until === 'idle' ? this.#idleNow() : undefined))
@@ -154,6 +175,14 @@ export class SavingStream extends Readable {
   /** @internal */
   precopyInfo(): ReturnType<SessionCalls['precopyInfo']> {
     return this.#session.precopyInfo()
+  }
+
+  /** What a listener of 'data' gets as well, or what is text, is nothing to be released. */
+  #readAlone(): Buffer | null {
+    const isShared = this.listenerCount('data') > 0
+    const chunk = this.read() as Buffer | null
+    if (!isShared && Buffer.isBuffer(chunk)) this.#releasable.add(chunk)
+    return chunk
   }
 
   override read(size?: number): unknown {

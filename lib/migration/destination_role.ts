@@ -2,7 +2,7 @@
 import { VfioError } from '../errors.ts'
 import type { Link } from '../link/link.ts'
 import type { DestinationOwner } from '../ownership/destination.ts'
-import type { DestinationMessage, End, SourceMessage } from '../wire/message.ts'
+import type { Data, DestinationMessage, End, SourceMessage } from '../wire/message.ts'
 import { Condition } from './condition.ts'
 import { Inflow } from './inflow.ts'
 import type { Participation } from './participation.ts'
@@ -71,7 +71,7 @@ export class DestinationRole {
     if (this.#isOver) return
     if (message.kind === 'offer') await this.#answer().catch((error: unknown) => this.#giveUp(error))
     else if (message.kind === 'prepare') await this.#prepare().catch((error: unknown) => this.#giveUp(error))
-    else if (message.kind === 'data') this.#push(message.member, message.bytes)
+    else if (message.kind === 'data') this.#push(message)
     else if (message.kind === 'side-data') this.#sideData[message.member] = message.bytes
     else if (message.kind === 'end') this.#begin(this.#finish(message))
     else if (message.kind === 'yielded') this.#yielded()
@@ -100,9 +100,9 @@ export class DestinationRole {
     await link.send({ kind: 'prepared', arcs: sides.map(({ arcs }) => arcs) })
   }
 
-  #push(member: number, bytes: Uint8Array): void {
+  #push({ member, bytes, release }: Data): void {
     try {
-      this.#inflows[member]?.push(bytes)
+      this.#inflows[member]?.push(bytes, release)
     } catch (error) {
       this.#begin(this.#giveUp(error))
     }

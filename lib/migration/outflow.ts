@@ -72,8 +72,8 @@ export class Outflow {
     return this.#parser.images
   }
 
-  /** Gives the chunk away. Resolves when there is room for another. */
-  async send(chunk: Uint8Array): Promise<void> {
+  /** Gives the chunk away, with the word for its being needed no more. Resolves when there is room for another. */
+  async send(chunk: Uint8Array, release?: () => void): Promise<void> {
     await this.#throttle.take(chunk.length)
     await this.#acknowledged.until(
       () => this.#underWay === 0 || this.#underWay + chunk.length <= underWayBytes,
@@ -81,7 +81,7 @@ export class Outflow {
     this.#parser.push(chunk)
     this.#crc32 = crc32(chunk, this.#crc32)
     this.#sent += chunk.length
-    await this.#link.send({ kind: 'data', member: this.#member, bytes: chunk })
+    await this.#link.send({ kind: 'data', member: this.#member, bytes: chunk, ...(release && { release }) })
   }
 
   /** Resolves when the device at the other end has taken all that was sent. */

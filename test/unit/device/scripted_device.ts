@@ -31,6 +31,8 @@ export class ScriptedSession implements SessionCalls {
   readonly log: string[]
   readonly reads: { answer: (result: number, arc: number, text?: string) => void; waitMs: number }[] = []
   readonly written: Buffer[] = []
+  /** What came back, as the text that it was. */
+  readonly released: string[] = []
   writeAnswer: (length: number) => Promise<Answer> | Answer = length => length
   info: { result: number; initialBytes: number; dirtyBytes: number; flags: number } = {
     result: 0,
@@ -72,6 +74,10 @@ export class ScriptedSession implements SessionCalls {
     const answer = await this.writeAnswer(data.length)
     if (answer >= 0) this.written.push(Buffer.from(data))
     return answer
+  }
+
+  release(data: Uint8Array): void {
+    this.released.push(Buffer.from(data).toString())
   }
 
   precopyInfo(): ReturnType<SessionCalls['precopyInfo']> {

@@ -50,6 +50,19 @@ describe('Inflow', () => {
     assert.deepEqual(loaded, [5])
   })
 
+  it('tells when it needs a chunk no more: when the write of it has returned', async () => {
+    const { flow, script } = await inflow()
+    const { promise, open } = gate<number>()
+    script.session.writeAnswer = () => promise
+    let isNeeded = true
+    flow.push(Buffer.from('state'), () => (isNeeded = false))
+    const ended = flow.end(end('state'))
+    assert.deepEqual([await isSettled(ended), isNeeded], [false, true])
+    open(5)
+    await ended
+    assert.equal(isNeeded, false)
+  })
+
   it('keeps as much as the window, and refuses a byte more', async () => {
     const { flow, script } = await inflow()
     script.session.writeAnswer = () => new Promise(() => undefined)
