@@ -128,6 +128,11 @@ export interface SessionCalls {
    * write answers -ENODEV and reaches the kernel no more.
    */
   write(data: Uint8Array): Promise<Answer>
+  /**
+   * CRC-32 of all that write(2) has taken, in its order, or that read(2) has given: what the kernel had of us, whatever was
+   * meant to be written. A backend that does not sum lacks it.
+   */
+  crc32?(): number
   /** VFIO_MIG_GET_PRECOPY_INFO. */
   precopyInfo(): Promise<PrecopyInfoAnswer>
   /** Wakes a waiting read and closes the fd when the call in the kernel has returned. Idempotent. */
@@ -168,6 +173,8 @@ export interface ReadAnswer extends DataAnswer {
    * the SET that answered STOP_COPY; any other 0 may have been answered before the device had written its last bytes.
    */
   readonly arc: number
+  /** CRC-32 of all that this session has read, up to the end of `data`. Absent where nobody has summed it. */
+  readonly crc32?: number
 }
 
 export interface PrecopyInfoAnswer {

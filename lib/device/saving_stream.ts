@@ -30,6 +30,7 @@ export class SavingStream extends Readable {
   readonly #device: string
   readonly #waiters = new Set<() => void>()
   readonly #releasable = new WeakSet<Buffer>()
+  readonly #sums = new WeakMap<Uint8Array, number>()
   #readers = 0
   #wanted = false
   #reading = false
@@ -100,6 +101,14 @@ export class SavingStream extends Readable {
    */
   release(chunk: Buffer): void {
     if (this.#releasable.delete(chunk)) this.#session.release?.(chunk)
+  }
+
+  /**
+   * CRC-32 of all that the session has read up to the end of this chunk, summed where it was read. Undefined where nobody
+   * has, and for a chunk that is not as it was read. @internal
+   */
+  crc32After(chunk: Uint8Array): number | undefined {
+    return this.#sums.get(chunk)
   }
 
   async *#chunks(until: Pause, then: (chunk: Buffer) => void): AsyncGenerator<Buffer, Pause, void> {
@@ -228,12 +237,13 @@ export class SavingStream extends Readable {
     )
   }
 
-  #take({ result, data, arc }: ReadAnswer, nudges: number): void {
+  #take({ result, data, arc, crc32 }: ReadAnswer, nudges: number): void {
     if (result > 0) {
       // An image arrives as one: its first bytes say that the rest is there to be read.
       this.#waitMs = 0
       this.#wanted = false
       this.#bytesRead += result
+      if (crc32 !== undefined) this.#sums.set(data, crc32)
       this.push(data)
     } else if (result === 0 && arc >= this.#stopCopyArc) {
       this.#endReached = true

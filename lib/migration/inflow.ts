@@ -109,10 +109,11 @@ export class Inflow {
     const written = new Promise<void>((resolve, reject) => {
       sink.write(chunk, error => (error ? reject(error) : resolve()))
     })
-    // The lane writes meanwhile.
+    // The lane writes meanwhile, and sums what it has written where it can.
     this.#parser.push(chunk)
-    this.#crc32 = crc32(chunk, this.#crc32)
+    const sum = sink.crc32 === undefined ? crc32(chunk, this.#crc32) : undefined
     await written
+    this.#crc32 = sum ?? sink.crc32 ?? 0
     this.#loaded += chunk.length
     this.#queued -= chunk.length
     release?.()

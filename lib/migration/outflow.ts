@@ -13,6 +13,14 @@ import type { Throttle } from './throttle.ts'
 /** The most of a device's bytes that are under way: less than the other side takes, as no device loads faster for more. */
 const underWayBytes = 8 * 1024 * 1024
 
+/** What is known of a chunk by who has read it. */
+export interface ChunkFacts {
+  /** CRC-32 of the device's bytes up to its end; undefined where it is to be summed here. */
+  readonly crc32?: number | undefined
+  /** To be called when it is needed no more. */
+  readonly release?: () => void
+}
+
 export type SourceLink = Link<SourceMessage, DestinationMessage>
 
 /** A device's bytes on their way to the destination, counted, summed, and no more of them than the window has room for. */
@@ -72,14 +80,14 @@ export class Outflow {
     return this.#parser.images
   }
 
-  /** Gives the chunk away, with the word for its being needed no more. Resolves when there is room for another. */
-  async send(chunk: Uint8Array, release?: () => void): Promise<void> {
+  /** Gives the chunk away. Resolves when there is room for another. */
+  async send(chunk: Uint8Array, { crc32: sum, release }: ChunkFacts = {}): Promise<void> {
     await this.#throttle.take(chunk.length)
     await this.#acknowledged.until(
       () => this.#underWay === 0 || this.#underWay + chunk.length <= underWayBytes,
     )
     this.#parser.push(chunk)
-    this.#crc32 = crc32(chunk, this.#crc32)
+    this.#crc32 = sum ?? crc32(chunk, this.#crc32)
     this.#sent += chunk.length
     await this.#link.send({ kind: 'data', member: this.#member, bytes: chunk, ...(release && { release }) })
   }

@@ -138,7 +138,10 @@ export class SourceMember {
       this.#stop.throwIfStopped()
       const readAt = clock.now()
       bytes += chunk.length
-      await this.outflow.send(chunk, () => savingStream.release(chunk))
+      await this.outflow.send(chunk, {
+        crc32: savingStream.crc32After(chunk),
+        release: () => savingStream.release(chunk),
+      })
       if (!this.#hasImages || this.outflow.hasImage) firstAt ??= readAt
     }
     return { bytes, firstAt }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
 import { setImmediate as turn } from 'node:timers/promises'
+import { crc32 } from 'node:zlib'
 import type { SessionCalls } from '#lib/backend/seam.js'
 import { addon } from './addon.js'
 import { kernel } from './kernel.js'
@@ -197,5 +198,39 @@ describe('a write of memory that a read has lent', () => {
     kernel.release('write')
     assert.deepEqual(await Promise.all(writes), [10, -E.EFAULT])
     assert.equal(await destination.write(new Uint8Array(1)), -E.ENODEV)
+  })
+})
+
+describe('the sum of a session', () => {
+  scenario('is, with each read, the CRC-32 of all up to its end, lent or copied', async () => {
+    const session = await saving(4)
+    let expected = 0
+    for (const bytes of [1, 100, mebibyte, 17, 4095, mebibyte, 300_001]) {
+      const { data, crc32: sum } = await session.read(bytes, 0)
+      assert.equal(data.length, bytes)
+      expected = crc32(data, expected)
+      assert.equal(sum, expected)
+    }
+    assert.equal(session.crc32?.(), expected)
+  })
+
+  scenario('is the CRC-32 of what the kernel has taken, in whatever pieces and from wherever', async () => {
+    const lent = await read(await saving(2))
+    const session = await enter(await open(0), RESUMING)
+    assert.equal(session.crc32?.(), 0)
+    for (let nth = 1; nth <= 3; nth++) kernel.rule(0, 'write', 'cut', 77 * nth, nth)
+    const parts = [lent, lent.subarray(3, 70_000), pattern(5, 2 * mebibyte + 9), pattern(0, 1), pattern(0, 0)]
+    for (const part of parts) assert.equal(await session.write(part), part.length)
+    assert.equal(session.crc32(), crc32(Buffer.concat(parts)))
+  })
+
+  scenario('has none of what was not taken', async () => {
+    const session = await enter(await open(0), RESUMING)
+    kernel.rule(0, 'write', 'cut', 10, 1)
+    kernel.rule(0, 'write', 'fail', E.EIO, 2)
+    const data = pattern(0, 100)
+    assert.equal(await session.write(data), -E.EIO)
+    assert.equal(await session.write(data), -E.ENODEV)
+    assert.equal(session.crc32?.(), crc32(data.subarray(0, 10)))
   })
 })

@@ -426,6 +426,28 @@ describe('release()', () => {
   })
 })
 
+describe('crc32After()', () => {
+  it('is what the session has said of a chunk, and nothing of what is not as it was read', async () => {
+    const { script, stream } = await saving('STOP_COPY')
+    const feeding = (async (): Promise<void> => {
+      ;(await script.session.nextRead()).answer(3, script.arc, 'one', 11)
+      ;(await script.session.nextRead()).answer(3, script.arc, 'two')
+      ;(await script.session.nextRead()).answer(5, script.arc, 'three', 33)
+      ;(await script.session.nextRead()).answer(0, script.arc)
+    })()
+    const sums: unknown[] = []
+    for await (const chunk of stream.chunksToRelease('end')) {
+      sums.push([chunk.toString(), stream.crc32After(chunk), stream.crc32After(chunk.subarray(0))])
+    }
+    await feeding
+    assert.deepEqual(sums, [
+      ['one', 11, undefined],
+      ['two', undefined, undefined],
+      ['three', 33, undefined],
+    ])
+  })
+})
+
 describe('copyTo()', () => {
   it('refuses a sink that calls back before its bytes are consumed, and names pipeline', async () => {
     const { stream } = await saving('PRE_COPY')

@@ -92,6 +92,15 @@ describe('Inflow', () => {
     })
   }
 
+  it('believes who has written rather than what was to be written', async () => {
+    const { flow, script } = await inflow()
+    script.session.sum = crc32('STATE')
+    flow.push(Buffer.from('state'))
+    await assert.rejects(flow.end(end('state')), { code: 'ERR_VFIO_INCOMPLETE' })
+    assert.equal(flow.crc32, crc32('STATE'))
+    await flow.end({ bytes: 5, crc32: crc32('STATE') })
+  })
+
   it('does not end well with nothing', async () => {
     const { flow } = await inflow()
     await assert.rejects(flow.end(end('')), { code: 'ERR_VFIO_INCOMPLETE' })
