@@ -22,6 +22,8 @@ export type Pause = 'idle' | 'end'
  * Reading begins with the first demand. It ends when the device is in STOP_COPY and has nothing more; a temporary
  * end before that is not an end, see {@link idle}.
  *
+ * A chunk is memory of the addon: to hand it to a worker thread, copy it, as it cannot be transferred.
+ *
  * The device ends it when it leaves the saving group: silently where nobody reads, with ERR_VFIO_SESSION_ENDED where
  * somebody does. `destroy()` closes the data_fd; the session cannot be had again, so that STOP_COPY is refused after it.
  */

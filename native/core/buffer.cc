@@ -16,8 +16,10 @@ size_t RoundUp(size_t bytes) {
   return (pieces ? pieces : 1) * kPieceBytes;
 }
 
+/// With its pages: to fault one by one is several times as dear.
 uint8_t* Map(size_t capacity) {
-  void* data = mmap(nullptr, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE;
+  void* data = mmap(nullptr, capacity, PROT_READ | PROT_WRITE, kFlags, -1, 0);
   if (data == MAP_FAILED) return nullptr;
   census.buffers++;
   return static_cast<uint8_t*>(data);

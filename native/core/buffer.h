@@ -33,9 +33,8 @@ class Buffer final : public Shared {
 };
 
 /// Keeps mappings for the next transfer: mapping and clearing 1 MiB costs as much as reading it.
-/// How many are out is the business of those who have them. None waits for another: where no
-/// mapping is kept, a fresh one is made, and where enough are kept, one that comes back is
-/// unmapped.
+/// Nobody waits for one to come back: where none is kept, a fresh one is made, and where enough are
+/// kept, one that comes back is unmapped.
 class BufferPool final : public Shared {
  public:
   /// At least `bytes`; null when there is no memory to be had.
