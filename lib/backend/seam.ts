@@ -116,11 +116,23 @@ export interface SessionCalls {
    */
   read(maxBytes: number, waitMs: number): Promise<ReadAnswer>
   /**
-   * write(2) until everything is taken. Answers the bytes taken, or -errno of the call that failed: -EFAULT where `data`
+   * Takes back the memory of `data`, as a read has answered it: its ArrayBuffer is detached, so that whoever still has it
+   * finds nothing rather than the bytes of a later read. A write of it that is under way keeps the memory until it has
+   * returned. Without effect on anything but the whole of what a read answered. A backend whose answers are memory of
+   * JavaScript's own lacks it, and nobody needs it: what is not released comes back when it is collected.
+   */
+  release?(data: Uint8Array): void
+  /**
+   * write(2) until everything is taken; `data` is not to be changed before. Answers the bytes taken, or -errno of the call that failed: -EFAULT where `data`
    * was detached or shrunk before it was written. Whatever the failure, the stream has a hole from there on: every later
    * write answers -ENODEV and reaches the kernel no more.
    */
   write(data: Uint8Array): Promise<Answer>
+  /**
+   * CRC-32 of all that write(2) has taken, in its order, or that read(2) has given: what the kernel had of us, whatever was
+   * meant to be written. A backend that does not sum lacks it.
+   */
+  crc32?(): number
   /** VFIO_MIG_GET_PRECOPY_INFO. */
   precopyInfo(): Promise<PrecopyInfoAnswer>
   /** Wakes a waiting read and closes the fd when the call in the kernel has returned. Idempotent. */
@@ -161,6 +173,8 @@ export interface ReadAnswer extends DataAnswer {
    * the SET that answered STOP_COPY; any other 0 may have been answered before the device had written its last bytes.
    */
   readonly arc: number
+  /** CRC-32 of all that this session has read, up to the end of `data`. Absent where nobody has summed it. */
+  readonly crc32?: number
 }
 
 export interface PrecopyInfoAnswer {
@@ -257,6 +271,11 @@ export interface Addon {
   readonly barrier: (parties: number) => Barrier
   /** open(2) of the file, which is made where it is not there, and flock(2): -EWOULDBLOCK where somebody else has it. */
   lockFile(path: string): LockAnswer
-  /** How many lanes (threads) and sessions are alive in this process: for leak tests. */
-  census(): { readonly lanes: number; readonly sessions: number; readonly devices: number }
+  /** How many lanes (threads) and sessions are alive in this process, and how many mappings for data: for leak tests. */
+  census(): {
+    readonly lanes: number
+    readonly sessions: number
+    readonly devices: number
+    readonly buffers: number
+  }
 }

@@ -31,6 +31,11 @@ export class ResumingStream extends Writable {
     return this.#bytesWritten
   }
 
+  /** CRC-32 of all that the device has taken, summed where it was written; undefined where nobody has. @internal */
+  get crc32(): number | undefined {
+    return this.#session.crc32?.()
+  }
+
   /** Bytes were handed to this stream that the device has not taken yet. @internal */
   get isWriting(): boolean {
     return !this.destroyed && this.writableLength > 0

@@ -22,6 +22,8 @@ export type Pause = 'idle' | 'end'
  * Reading begins with the first demand. It ends when the device is in STOP_COPY and has nothing more; a temporary
  * end before that is not an end, see {@link idle}.
  *
+ * A chunk is memory of the addon: to hand it to a worker thread, copy it, as it cannot be transferred.
+ *
  * The device ends it when it leaves the saving group: silently where nobody reads, with ERR_VFIO_SESSION_ENDED where
  * somebody does. `destroy()` closes the data_fd; the session cannot be had again, so that STOP_COPY is refused after it.
  */
@@ -29,6 +31,8 @@ export class SavingStream extends Readable {
   readonly #session: SessionCalls
   readonly #device: string
   readonly #waiters = new Set<() => void>()
+  readonly #releasable = new WeakSet<Buffer>()
+  readonly #sums = new WeakMap<Uint8Array, number>()
   #readers = 0
   #wanted = false
   #reading = false
@@ -78,11 +82,38 @@ export class SavingStream extends Readable {
   }
 
   /**
-   * The chunks up to the next pause. A chunk is valid until the loop goes on. Leaving the loop destroys nothing: the
-   * stream can be read on, by another `chunks()` or otherwise.
+   * The chunks up to the next pause. A chunk is valid until the loop goes on: then its memory is read into again, and it
+   * shows nothing any more (length 0). Leaving the loop destroys nothing: the stream can be read on, by another `chunks()`
+   * or otherwise, and the last chunk stays as it is.
    */
-  async *chunks(options: { until?: Pause } = {}): AsyncGenerator<Buffer, Pause, void> {
-    const { until = 'end' } = options
+  chunks(options: { until?: Pause } = {}): AsyncGenerator<Buffer, Pause, void> {
+    return this.#chunks(options.until ?? 'end', chunk => this.release(chunk))
+  }
+
+  /** As {@link chunks}, for somebody who may need a chunk for longer: it is valid until it is released. @internal */
+  chunksToRelease(until: Pause): AsyncGenerator<Buffer, Pause, void> {
+    return this.#chunks(until, () => undefined)
+  }
+
+  /**
+   * Nobody needs the chunk any more: its memory is for the next read at once. The garbage collector would bring it back
+   * some time only, and fresh pages are as dear as reading them. It shows nothing after that (length 0), so that a mistake
+   * is seen as what it is. Without effect on what {@link chunksToRelease} has not given, or has shared with a listener of
+   * 'data': that is the consumer's own for ever. @internal
+   */
+  release(chunk: Buffer): void {
+    if (this.#releasable.delete(chunk)) this.#session.release?.(chunk)
+  }
+
+  /**
+   * CRC-32 of all that the session has read up to the end of this chunk, summed where it was read. Undefined where nobody
+   * has, and for a chunk that is not as it was read. @internal
+   */
+  crc32After(chunk: Uint8Array): number | undefined {
+    return this.#sums.get(chunk)
+  }
+
+  async *#chunks(until: Pause, then: (chunk: Buffer) => void): AsyncGenerator<Buffer, Pause, void> {
     let news = false
     const onReadable = (): void => {
       news = true
@@ -93,9 +124,10 @@ export class SavingStream extends Readable {
     try {
       for (;;) {
         news = false
-        const chunk = this.read() as Buffer | null
+        const chunk = this.#readAlone()
         if (chunk !== null) {
           yield chunk
+          then(chunk)
           continue
         }
         const next = await this.#until(() => (news ? 'data' : until === 'idle' ? this.#idleNow() : undefined))
@@ -156,6 +188,14 @@ export class SavingStream extends Readable {
     return this.#session.precopyInfo()
   }
 
+  /** What a listener of 'data' gets as well, or what is text, is nothing to be released. */
+  #readAlone(): Buffer | null {
+    const isShared = this.listenerCount('data') > 0
+    const chunk = this.read() as Buffer | null
+    if (!isShared && Buffer.isBuffer(chunk)) this.#releasable.add(chunk)
+    return chunk
+  }
+
   override read(size?: number): unknown {
     const chunk: unknown = super.read(size)
     if (this.#dry) this.#wake()
@@ -199,12 +239,13 @@ export class SavingStream extends Readable {
     )
   }
 
-  #take({ result, data, arc }: ReadAnswer, nudges: number): void {
+  #take({ result, data, arc, crc32 }: ReadAnswer, nudges: number): void {
     if (result > 0) {
       // An image arrives as one: its first bytes say that the rest is there to be read.
       this.#waitMs = 0
       this.#wanted = false
       this.#bytesRead += result
+      if (crc32 !== undefined) this.#sums.set(data, crc32)
       this.push(data)
     } else if (result === 0 && arc >= this.#stopCopyArc) {
       this.#endReached = true

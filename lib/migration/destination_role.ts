@@ -83,7 +83,7 @@ export class DestinationRole {
       if (why !== undefined) throw new VfioError('ERR_VFIO_PROTOCOL', `The source ${why}`)
       if (message.kind === 'offer') await this.#answer()
       else if (message.kind === 'prepare') await this.#prepare()
-      else if (message.kind === 'data') this.#inflows[message.member]?.push(message.bytes)
+      else if (message.kind === 'data') this.#inflows[message.member]?.push(message.bytes, message.release)
       else if (message.kind === 'side-data') this.#sideData[message.member] = message.bytes
       else if (message.kind === 'end') this.#begin(this.#finish(message))
       else if (message.kind === 'yielded') this.#yielded()

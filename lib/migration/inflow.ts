@@ -4,14 +4,17 @@ import type { Device } from '../device/device.ts'
 import { VfioError } from '../errors.ts'
 import { streamParser } from '../kernel/stream/by_driver.ts'
 import type { StreamParser } from '../kernel/stream/parser.ts'
-import { windowBytes, type End } from '../wire/message.ts'
+import { windowBytes, type Data, type End } from '../wire/message.ts'
 import { Condition } from './condition.ts'
+
+/** What came, and whom to tell when it is needed no more. */
+type Chunk = Pick<Data, 'bytes' | 'release'>
 
 /** A device's bytes as they arrive: one chunk is written after another, and each is acknowledged when it is loaded. */
 export class Inflow {
   readonly #device: Device
   readonly #parser: StreamParser
-  readonly #queue: Uint8Array[] = []
+  readonly #queue: Chunk[] = []
   readonly #changed = new Condition()
   readonly #onLoaded: (bytes: number, writeMs: number) => Promise<void>
   readonly #onFailure: (error: unknown) => void
@@ -41,7 +44,7 @@ export class Inflow {
   }
 
   /** @throws VfioError ERR_VFIO_PROTOCOL where more comes than the window allows. */
-  push(bytes: Uint8Array): void {
+  push(bytes: Uint8Array, release?: () => void): void {
     if (this.#isOver) return
     this.#queued += bytes.length
     if (this.#queued > windowBytes) {
@@ -50,7 +53,7 @@ export class Inflow {
         `The source sends more for '${this.#device.name}' than may be under way`,
       )
     }
-    this.#queue.push(bytes)
+    this.#queue.push({ bytes, ...(release && { release }) })
     if (!this.#isWriting) void this.#write()
   }
 
@@ -102,18 +105,20 @@ export class Inflow {
     }
   }
 
-  async #load(chunk: Uint8Array): Promise<void> {
+  async #load({ bytes: chunk, release }: Chunk): Promise<void> {
     const sink = this.#device.resumingStream
     const begun = this.#device.clock.now()
     const written = new Promise<void>((resolve, reject) => {
       sink.write(chunk, error => (error ? reject(error) : resolve()))
     })
-    // The lane writes meanwhile.
+    // The lane writes meanwhile, and sums what it has written where it can.
     this.#parser.push(chunk)
-    this.#crc32 = crc32(chunk, this.#crc32)
+    const sum = sink.crc32 === undefined ? crc32(chunk, this.#crc32) : undefined
     await written
+    this.#crc32 = sum ?? sink.crc32 ?? 0
     this.#loaded += chunk.length
     this.#queued -= chunk.length
+    release?.()
     this.#changed.changed()
     await this.#onLoaded(this.#loaded, this.#device.clock.now() - begun)
   }

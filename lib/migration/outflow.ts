@@ -13,6 +13,14 @@ import type { Throttle } from './throttle.ts'
 /** The most of a device's bytes that are under way: less than the other side takes, as no device loads faster for more. */
 const underWayBytes = 8 * 1024 * 1024
 
+/** What is known of a chunk by who has read it. */
+export interface ChunkFacts {
+  /** CRC-32 of the device's bytes up to its end; undefined where it is to be summed here. */
+  readonly crc32?: number | undefined
+  /** To be called when it is needed no more. */
+  readonly release?: () => void
+}
+
 export type SourceLink = Link<SourceMessage, DestinationMessage>
 
 /** A device's bytes on their way to the destination, counted, summed, and no more of them than the window has room for. */
@@ -73,21 +81,23 @@ export class Outflow {
   }
 
   /** Gives the chunk away. Resolves when there is room for another. */
-  async send(chunk: Uint8Array): Promise<void> {
+  async send(chunk: Uint8Array, { crc32: sum, release }: ChunkFacts = {}): Promise<void> {
+    // Now: who has it may give its memory back.
+    this.#crc32 = sum ?? crc32(chunk, this.#crc32)
     for (let at = 0; at < chunk.length; at += maxDataBytes) {
-      await this.#sendPiece(chunk.subarray(at, at + maxDataBytes))
+      const isLast = at + maxDataBytes >= chunk.length
+      await this.#sendPiece(chunk.subarray(at, at + maxDataBytes), isLast ? release : undefined)
     }
   }
 
-  async #sendPiece(bytes: Uint8Array): Promise<void> {
+  async #sendPiece(bytes: Uint8Array, release: (() => void) | undefined): Promise<void> {
     await this.#throttle.take(bytes.length)
     await this.#acknowledged.until(
       () => this.#underWay === 0 || this.#underWay + bytes.length <= underWayBytes,
     )
     this.#parser.push(bytes)
-    this.#crc32 = crc32(bytes, this.#crc32)
     this.#sent += bytes.length
-    await this.#link.send({ kind: 'data', member: this.#member, bytes })
+    await this.#link.send({ kind: 'data', member: this.#member, bytes, ...(release && { release }) })
   }
 
   /** Resolves when the device at the other end has taken all that was sent. */

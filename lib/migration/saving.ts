@@ -99,7 +99,7 @@ class Saving {
   }
 
   async #drain(until: Pause, phase: SavePhase): Promise<void> {
-    for await (const chunk of this.#giver.device.savingStream.chunks({ until })) {
+    for await (const chunk of this.#giver.device.savingStream.chunksToRelease(until)) {
       throwIfAborted(this.#signal)
       await this.#take(chunk, phase)
       this.#bytes += chunk.length

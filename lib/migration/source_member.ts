@@ -143,11 +143,14 @@ export class SourceMember {
     const { savingStream, clock } = this.side.device
     let bytes = 0
     let firstAt: number | undefined
-    for await (const chunk of savingStream.chunks({ until })) {
+    for await (const chunk of savingStream.chunksToRelease(until)) {
       this.#stop.throwIfStopped()
       const readAt = clock.now()
       bytes += chunk.length
-      await this.outflow.send(chunk)
+      await this.outflow.send(chunk, {
+        crc32: savingStream.crc32After(chunk),
+        release: () => savingStream.release(chunk),
+      })
       if (!this.#hasImages || this.outflow.hasImage) firstAt ??= readAt
       if (this.#isCut && until === 'idle') break
     }

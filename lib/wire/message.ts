@@ -49,6 +49,11 @@ export interface Data {
   readonly kind: 'data'
   readonly member: number
   readonly bytes: Uint8Array
+  /**
+   * Called by who has no use for the bytes any more: who has loaded them, or has written them to a connection, over which
+   * this does not go. Without it they are collected like any others.
+   */
+  readonly release?: () => void
 }
 
 /** The device has taken `bytes` bytes in all; a LOAD that they complete has ended. The source may send as much again. */

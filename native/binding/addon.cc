@@ -16,6 +16,7 @@ Napi::Value CountCensus(const Napi::CallbackInfo& info) {
   object.Set("lanes", census.lanes.load());
   object.Set("sessions", census.sessions.load());
   object.Set("devices", census.devices.load());
+  object.Set("buffers", census.buffers.load());
   return object;
 }
 

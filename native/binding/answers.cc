@@ -45,8 +45,7 @@ Napi::Object WithResult(Napi::Env env, Answer result) {
   return object;
 }
 
-/// { result, data }: a copy in memory of the receiver's own, not cleared first. The one place to
-/// change for handing over ours instead.
+/// { result, data }: a copy in memory of the receiver's own, not cleared first.
 Napi::Object WithData(Napi::Env env, Answer result, const uint8_t* bytes) {
   size_t length = result > 0 ? static_cast<size_t>(result) : 0;
   void* copy = nullptr;
@@ -60,6 +59,22 @@ Napi::Object WithData(Napi::Env env, Answer result, const uint8_t* bytes) {
   if (length > 0) memcpy(copy, bytes, length);
   Napi::Object object = WithResult(env, result);
   object.Set("data", data);
+  return object;
+}
+
+/// For fewer bytes than this a copy costs less than the buffer that they would keep from others.
+constexpr Answer kLeastLent = kPieceBytes / 4;
+
+/// { result, data }: the lane's own buffer, where that is worth it and the runtime allows it.
+Napi::Object WithBuffer(Napi::Env env, const ReadData& data) {
+  if (data.result < kLeastLent) {
+    return WithData(env, data.result, data.buffer ? data.buffer->data() : nullptr);
+  }
+  auto length = static_cast<size_t>(data.result);
+  napi_value lent = Environment::Of(env).loans().Lend(env, data.buffer, length);
+  if (!lent) return WithData(env, data.result, data.buffer->data());
+  Napi::Object object = WithResult(env, data.result);
+  object.Set("data", lent);
   return object;
 }
 
@@ -138,8 +153,9 @@ Napi::Value ToJs(Napi::Env env, Bitmap& bitmap) {
 }
 
 Napi::Value ToJs(Napi::Env env, ReadData& data) {
-  Napi::Object object = WithData(env, data.result, data.buffer.data());
+  Napi::Object object = WithBuffer(env, data);
   object.Set("arc", Number(env, data.arc));
+  object.Set("crc32", Number(env, data.crc32));
   return object;
 }
 

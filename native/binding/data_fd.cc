@@ -18,6 +18,8 @@ Napi::Function DataFdObject::Define(Napi::Env env) {
                      {
                          InstanceMethod<&DataFdObject::Read>("read"),
                          InstanceMethod<&DataFdObject::Write>("write"),
+                         InstanceMethod<&DataFdObject::Release>("release"),
+                         InstanceMethod<&DataFdObject::GetCrc32>("crc32"),
                          InstanceMethod<&DataFdObject::GetPrecopyInfo>("precopyInfo"),
                          InstanceMethod<&DataFdObject::Close>("close"),
                      });
@@ -68,6 +70,21 @@ Napi::Value DataFdObject::Write(Info info) {
     writes_.Push(env, call);
   }
   return promise;
+}
+
+/// Whatever session it is of.
+Napi::Value DataFdObject::Release(Info info) {
+  if (!IsOurs(info)) return Napi::Value();
+  Arguments arguments(info);
+  Napi::Uint8Array data = arguments.Bytes(0, "data");
+  if (arguments.failed()) return arguments.Throw();
+  Environment::Of(info.Env()).loans().Release(info.Env(), data);
+  return Napi::Value();
+}
+
+Napi::Value DataFdObject::GetCrc32(Info info) {
+  if (!IsOurs(info)) return Napi::Value();
+  return Napi::Number::New(info.Env(), session_.held()->crc32());
 }
 
 /// In the control lane of the device, where it takes its turn with the SETs. The session may end

@@ -20,6 +20,8 @@ class DataFdObject final : public Napi::ObjectWrap<DataFdObject> {
 
   Napi::Value Read(Info info);
   Napi::Value Write(Info info);
+  Napi::Value Release(Info info);
+  Napi::Value GetCrc32(Info info);
   Napi::Value GetPrecopyInfo(Info info);
   Napi::Value Close(Info info);
   bool IsOurs(Info info);

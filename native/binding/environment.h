@@ -5,6 +5,7 @@
 
 #include "../core/device.h"
 #include "completion.h"
+#include "loans.h"
 
 namespace vfio_migrate {
 
@@ -16,6 +17,7 @@ class Environment {
   static Environment& Of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
 
   const Held<CompletionQueue>& queue() const { return queue_; }
+  Loans& loans() { return loans_; }
 
   /// A JavaScript object that owns what it is given. Empty, with an exception pending, on failure.
   Napi::Value Wrap(Owner<Device> device);
@@ -32,6 +34,7 @@ class Environment {
   Environment(Napi::Env env, Held<CompletionQueue> queue);
 
   Held<CompletionQueue> queue_;
+  Loans loans_;
   Napi::FunctionReference device_class_;
   Napi::FunctionReference data_fd_class_;
   Napi::FunctionReference barrier_class_;

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <utility>
 
+#include "environment.h"
+
 namespace vfio_migrate {
 
 WriteQueue::~WriteQueue() {
@@ -35,22 +37,31 @@ bool WriteCall::Hold(Napi::Env env, Napi::Uint8Array data) {
 }
 
 /// The array may have been detached or shrunk since: then there is less than was promised.
-Answer WriteCall::CopyPiece(Napi::Env env) {
-  piece_ = std::min(length_ - taken_, kPieceBytes);
+Answer WriteCall::TakePiece(Napi::Env env) {
+  piece_length_ = std::min(length_ - taken_, kPieceBytes);
   napi_value value;
   void* bytes = nullptr;
   size_t length = 0;
   napi_get_reference_value(env, writes_->data(), &value);
   napi_get_typedarray_info(env, value, nullptr, &length, &bytes, nullptr, nullptr);
-  if (length < taken_ + piece_) return -EFAULT;
-  if (!buffer_) buffer_ = session_->pool().Take(piece_);
+  if (length < taken_ + piece_length_) return -EFAULT;
+  piece_ = static_cast<const uint8_t*>(bytes) + taken_;
+  Held<Buffer> lent = Environment::Of(env).loans().Find(piece_, piece_length_);
+  if (!lent) return CopyPiece(piece_);
+  buffer_ = std::move(lent);
+  return 0;
+}
+
+Answer WriteCall::CopyPiece(const uint8_t* bytes) {
+  if (!buffer_) buffer_ = session_->pool().Take(piece_length_);
   if (!buffer_) return -ENOMEM;
-  if (piece_ > 0) memcpy(buffer_.data(), static_cast<uint8_t*>(bytes) + taken_, piece_);
+  if (piece_length_ > 0) memcpy(buffer_->data(), bytes, piece_length_);
+  piece_ = buffer_->data();
   return 0;
 }
 
 void WriteCall::PostPiece(Napi::Env env) {
-  Answer answer = CopyPiece(env);
+  Answer answer = TakePiece(env);
   if (answer < 0) {
     session_->EndWrites();
     RefuseAndDeliver(answer);
@@ -61,11 +72,11 @@ void WriteCall::PostPiece(Napi::Env env) {
 
 void WriteCall::Settle(Napi::Env env) {
   if (result_ >= 0) {
-    taken_ += piece_;
+    taken_ += piece_length_;
     result_ = static_cast<Answer>(taken_);
     if (taken_ < length_) return PostPiece(env);
   }
-  buffer_ = Buffer();
+  buffer_ = Held<Buffer>();
   WriteQueue* writes = writes_;
   writes->Advance(env);
   Resolve(env);

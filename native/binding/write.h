@@ -44,10 +44,10 @@ class WriteCall final : public Completion {
   /// be.
   bool Hold(Napi::Env env, Napi::Uint8Array data);
   napi_ref TakeData() { return std::exchange(data_, nullptr); }
-  /// Copies the next piece and posts it.
+  /// Copies the next piece, or takes hold of it where it is in a buffer of a lane, and posts it.
   void PostPiece(Napi::Env env);
 
-  void Run() override { result_ = session_->Write(buffer_.data(), piece_); }
+  void Run() override { result_ = session_->Write(piece_, piece_length_); }
   void Refuse(Answer answer) override { result_ = answer; }
   void Settle(Napi::Env env) override;
 
@@ -55,7 +55,8 @@ class WriteCall final : public Completion {
   Napi::Value ToJs(Napi::Env env) override {
     return Napi::Number::New(env, static_cast<double>(result_));
   }
-  Answer CopyPiece(Napi::Env env);
+  Answer TakePiece(Napi::Env env);
+  Answer CopyPiece(const uint8_t* bytes);
 
   WriteQueue* writes_;
   Held<DataFd> session_;
@@ -63,8 +64,10 @@ class WriteCall final : public Completion {
   napi_ref data_ = nullptr;
   size_t length_ = 0;
   size_t taken_ = 0;
-  size_t piece_ = 0;
-  Buffer buffer_;
+  size_t piece_length_ = 0;
+  const uint8_t* piece_ = nullptr;
+  /// Has the piece.
+  Held<Buffer> buffer_;
   Answer result_ = 0;
 };
 

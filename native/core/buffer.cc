@@ -3,6 +3,10 @@
 
 #include <sys/mman.h>
 
+#include <new>
+
+#include "lane.h"
+
 namespace vfio_migrate {
 
 namespace {
@@ -12,38 +16,56 @@ size_t RoundUp(size_t bytes) {
   return (pieces ? pieces : 1) * kPieceBytes;
 }
 
+/// With its pages: to fault one by one is several times as dear.
+uint8_t* Map(size_t capacity) {
+  constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE;
+  void* data = mmap(nullptr, capacity, PROT_READ | PROT_WRITE, kFlags, -1, 0);
+  if (data == MAP_FAILED) return nullptr;
+  census.buffers++;
+  return static_cast<uint8_t*>(data);
+}
+
+void Unmap(uint8_t* data, size_t capacity) {
+  munmap(data, capacity);
+  census.buffers--;
+}
+
 }  // namespace
 
-Buffer BufferPool::Take(size_t bytes) {
+Buffer::~Buffer() {
+  if (data_) pool_->Give(data_, capacity_);
+}
+
+Held<Buffer> BufferPool::Take(size_t bytes) {
+  auto buffer = Held<Buffer>::Adopt(new (std::nothrow) Buffer(Held<BufferPool>(this)));
+  if (!buffer) return buffer;
   size_t capacity = RoundUp(bytes);
-  if (capacity == kPieceBytes) {
-    Lock lock(mutex_);
-    for (uint8_t*& kept : kept_) {
-      if (kept) return Buffer(std::exchange(kept, nullptr), capacity, this);
-    }
-  }
-  void* data = mmap(nullptr, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (data == MAP_FAILED) return Buffer();
-  return Buffer(static_cast<uint8_t*>(data), capacity, this);
+  uint8_t* data = capacity == kPieceBytes ? TakeKept() : nullptr;
+  buffer->data_ = data ? data : Map(capacity);
+  buffer->capacity_ = capacity;
+  return buffer->data_ ? buffer : Held<Buffer>();
+}
+
+uint8_t* BufferPool::TakeKept() {
+  Lock lock(mutex_);
+  return kept_count_ > 0 ? kept_[--kept_count_] : nullptr;
+}
+
+bool BufferPool::Keep(uint8_t* data) {
+  Lock lock(mutex_);
+  if (closed_ || kept_count_ == kKept) return false;
+  kept_[kept_count_++] = data;
+  return true;
 }
 
 void BufferPool::Give(uint8_t* data, size_t capacity) {
-  if (capacity == kPieceBytes) {
-    Lock lock(mutex_);
-    for (uint8_t*& kept : kept_) {
-      if (!kept) {
-        kept = data;
-        return;
-      }
-    }
-  }
-  munmap(data, capacity);
+  if (capacity != kPieceBytes || !Keep(data)) Unmap(data, capacity);
 }
 
-BufferPool::~BufferPool() {
-  for (uint8_t* kept : kept_) {
-    if (kept) munmap(kept, kPieceBytes);
-  }
+void BufferPool::Close() {
+  Lock lock(mutex_);
+  closed_ = true;
+  while (kept_count_ > 0) Unmap(kept_[--kept_count_], kPieceBytes);
 }
 
 }  // namespace vfio_migrate

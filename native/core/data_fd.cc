@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <new>
 
+#include "crc32.h"
 #include "device.h"
 #include "uapi.h"
 
@@ -65,6 +66,7 @@ void DataFd::CloseFds() {
   if (fd_) census.sessions--;
   fd_.Close();
   wake_.Close();
+  pool_->Close();
   device_->Leave();
 }
 
@@ -102,13 +104,21 @@ ReadData DataFd::Read(size_t max_bytes, int wait_ms) {
     data.result = -ENOMEM;
     return data;
   }
-  data.result = ReadOnce(data.buffer.data(), length, &data.arc);
+  data.result = ReadOnce(data.buffer->data(), length, &data.arc);
   bool idle = data.result == 0 || data.result == -ENOMSG;
   if (idle && wait_ms > 0) {
     data.result = WaitReadable(wait_ms);
-    if (data.result >= 0) data.result = ReadOnce(data.buffer.data(), length, &data.arc);
+    if (data.result >= 0) data.result = ReadOnce(data.buffer->data(), length, &data.arc);
   }
+  Sum(data.buffer->data(), data.result);
+  data.crc32 = crc32();
   return data;
+}
+
+/// In the data lane, which alone changes it.
+void DataFd::Sum(const uint8_t* data, Answer length) {
+  if (length <= 0) return;
+  crc32_.store(Crc32(crc32(), data, static_cast<size_t>(length)), std::memory_order_release);
 }
 
 /// Any errno is final on a resuming fd: some drivers take the bytes of a failed write and go on,
@@ -122,6 +132,7 @@ Answer DataFd::Write(const uint8_t* data, size_t length) {
       dead_ = true;
       return answer < 0 ? answer : -EIO;
     }
+    Sum(data + taken, answer);
     taken += static_cast<size_t>(answer);
   }
   return static_cast<Answer>(length);

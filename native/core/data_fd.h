@@ -11,9 +11,11 @@ class Device;
 
 struct ReadData {
   Answer result = 0;
-  Buffer buffer;
+  Held<Buffer> buffer;
   /// The device's arc number when read(2) was issued.
   uint64_t arc = 0;
+  /// CRC-32 of all that was read, these bytes included.
+  uint32_t crc32 = 0;
 };
 
 struct PrecopyInfo {
@@ -44,6 +46,9 @@ class DataFd final : public LaneOwner {
   /// In the control lane of the device. Blocks.
   PrecopyInfo GetPrecopyInfo();
 
+  /// Of all that was read, or that the kernel has taken, so far.
+  uint32_t crc32() const { return crc32_.load(std::memory_order_acquire); }
+
   const Held<Device>& device() const { return device_; }
   BufferPool& pool() { return *pool_; }
 
@@ -55,6 +60,7 @@ class DataFd final : public LaneOwner {
   void CloseFds() override;
   Answer ReadOnce(uint8_t* data, size_t length, uint64_t* arc);
   Answer WaitReadable(int timeout_ms);
+  void Sum(const uint8_t* data, Answer length);
 
   Held<Device> device_;
   Fd fd_;
@@ -62,6 +68,7 @@ class DataFd final : public LaneOwner {
   Fd wake_;
   Held<BufferPool> pool_;
   bool dead_ = false;
+  std::atomic<uint32_t> crc32_{0};
   DataFd* next_ = nullptr;
   DataFd** previous_ = nullptr;
 };

@@ -11,6 +11,7 @@ import {
   PRE_COPY,
   RUNNING,
   STOP_COPY,
+  alive,
   censusIsEmpty,
   enter,
   keep,
@@ -137,10 +138,10 @@ describe('close', () => {
 describe('the census', () => {
   scenario('counts what is alive', async () => {
     const device = await open()
-    const { lanes, devices } = addon.census()
+    const { lanes, devices } = alive()
     assert.deepEqual([lanes, devices], [1, 1])
     const session = await enter(device, PRE_COPY)
-    assert.deepEqual({ ...addon.census() }, { lanes: 2, sessions: 1, devices: 1 })
+    assert.deepEqual(alive(), { lanes: 2, sessions: 1, devices: 1 })
     await session.close()
     await device.close()
     await censusIsEmpty()

@@ -13,6 +13,7 @@ import {
   RUNNING_P2P,
   STOP,
   STOP_COPY,
+  alive,
   keep,
   open,
   openInGroup,
@@ -160,7 +161,7 @@ describe('a thread that does not start', () => {
       const answer = await openIt()
       assert.deepEqual([answer.result, answer.step, answer.calls], [-E.EAGAIN, 'start thread', undefined])
       assert.deepEqual(kernel.log(), [])
-      assert.deepEqual({ ...addon.census() }, none)
+      assert.deepEqual(alive(), none)
     })
   }
 
@@ -170,7 +171,7 @@ describe('a thread that does not start', () => {
     const { result, step } = addon.adopt(fd, {})
     assert.deepEqual([result, step], [-E.EAGAIN, 'start thread'])
     closeSync(fd)
-    assert.deepEqual({ ...addon.census() }, none)
+    assert.deepEqual(alive(), none)
   })
 
   for (const states of [[STOP, STOP_COPY], [PRE_COPY], [PRE_COPY_P2P], [STOP, RESUMING]]) {
@@ -201,7 +202,7 @@ async function isLeftAsItWas(operation: string, error: number, states: readonly 
   const { result, done, times, arc, session } = await device.setStates(states)
   assert.deepEqual([result, done, times.length, arc, session], [-error, 0, 1, 0, undefined])
   assert.deepEqual(kernel.lines('SET_STATE'), [])
-  assert.deepEqual({ ...addon.census() }, { lanes: 1, sessions: 0, devices: 1 })
+  assert.deepEqual(alive(), { lanes: 1, sessions: 0, devices: 1 })
   const { result: again, session: opened } = await device.setStates(states)
   assert.equal(again, 0)
   await opened?.close()
@@ -231,7 +232,7 @@ describe('a step of opening that fails', () => {
         const answer = await openIt()
         assert.deepEqual([answer.result, answer.step, answer.calls], [-E[name], step, undefined])
         assert.deepEqual(kernel.files(), [])
-        assert.deepEqual({ ...addon.census() }, { lanes: 0, sessions: 0, devices: 0 })
+        assert.deepEqual(alive(), { lanes: 0, sessions: 0, devices: 0 })
         keep(await openIt())
       })
     }

@@ -17,7 +17,12 @@ export type Ending =
   | 'SIGTERM'
   | 'SIGTERM with a handler'
 export type Occupation =
-  'idle' | 'in a read that waits' | 'at a barrier' | 'in a call of 5 s' | 'in a write of 5 s'
+  | 'idle'
+  | 'in a read that waits'
+  | 'at a barrier'
+  | 'in a call of 5 s'
+  | 'in a write of 5 s'
+  | 'in a write of lent memory'
 
 /** Long enough for the end of any process; one that waits for the call lives to see it expire, and says so. */
 const holdMs = 5000 * Number(process.env.VFIO_TEST_SLOWNESS ?? 1)
@@ -31,15 +36,32 @@ const PRE_COPY_P2P = 7
 const held: Readonly<Partial<Record<Occupation, readonly string[]>>> = {
   'in a call of 5 s': ['SET_STATE'],
   'in a write of 5 s': ['GET_STATE', 'write'],
+  'in a write of lent memory': ['GET_STATE', 'write'],
 }
 
-/** A write of several pieces, and another behind it. */
-async function beginWrite(device: DeviceCalls): Promise<Promise<number>[]> {
+/** What the lane of another device has read, of which one is released already. */
+async function lentMemory(): Promise<[Uint8Array, Uint8Array]> {
+  const { calls: device } = await addon.openCdev('/dev/vfio/devices/vfio1', '/dev/iommu', undefined)
+  kernel.set(1, { image: 3 << 20 })
+  const { session } = (await device?.setStates([STOP_COPY])) ?? {}
+  assert.ok(device && session)
+  const read = async (): Promise<Uint8Array> => (await session.read(1 << 20, 0)).data
+  const [first, second, third] = [await read(), await read(), await read()]
+  session.release?.(third)
+  await device.close()
+  return [first, second]
+}
+
+/** A write of several pieces, or of memory that is lent, and another behind it. */
+async function beginWrite(device: DeviceCalls, occupation: Occupation): Promise<Promise<number>[]> {
+  const isLent = occupation === 'in a write of lent memory'
+  const [data, behind] = isLent ? await lentMemory() : [new Uint8Array(3 << 20), new Uint8Array(10)]
   const { session } = await device.setStates([RESUMING])
   assert.ok(session)
   kernel.hold(0, 'write')
-  const writes = [session.write(new Uint8Array(3 << 20)), session.write(new Uint8Array(10))]
+  const writes = [session.write(data), session.write(behind)]
   kernel.waitFor('held write')
+  if (isLent) session.release?.(data)
   kernel.hold(0, 'GET_STATE')
   const state = device.getState()
   kernel.waitFor('held GET_STATE')
@@ -54,8 +76,9 @@ function beginArc(device: DeviceCalls): Promise<unknown>[] {
 }
 
 /** Brings calls into the kernel and leaves them there, with one behind; answers how they come back in good order. */
-async function hang(device: DeviceCalls, operations: readonly string[]): Promise<() => Promise<void>> {
-  const hanging = operations.includes('write') ? await beginWrite(device) : beginArc(device)
+async function hang(device: DeviceCalls, occupation: Occupation): Promise<() => Promise<void>> {
+  const operations = held[occupation] ?? []
+  const hanging = operations.includes('write') ? await beginWrite(device, occupation) : beginArc(device)
   const behind = device.dataSize()
   return async () => {
     setImmediate(() => {
@@ -98,8 +121,7 @@ async function occupy(occupation: Occupation): Promise<() => Promise<void>> {
   const { calls: device } = await addon.openCdev('/dev/vfio/devices/vfio0', '/dev/iommu', undefined)
   assert.ok(device)
   kernel.set('*', { hold: holdMs })
-  const operations = held[occupation]
-  if (operations !== undefined) return hang(device, operations)
+  if (held[occupation] !== undefined) return hang(device, occupation)
   if (occupation === 'at a barrier') return waitForOthers(device)
   return occupation === 'idle' ? async () => {} : wait(device)
 }

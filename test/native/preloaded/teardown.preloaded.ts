@@ -52,6 +52,7 @@ describe('the end of a process or thread', () => {
       'at a barrier',
       'in a call of 5 s',
       'in a write of 5 s',
+      'in a write of lent memory',
     ] as const) {
       it(`is as ever with a device ${occupation}: ${ending}`, async function () {
         this.timeout(60_000 * Number(process.env.VFIO_TEST_SLOWNESS ?? 1))

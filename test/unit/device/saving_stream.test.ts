@@ -328,6 +328,51 @@ describe('chunks()', () => {
     assert.equal(stream.listenerCount('readable'), 0)
   })
 
+  it('gives a chunk back when the loop goes on, and not when it is left', async () => {
+    const { script, stream } = await saving('STOP_COPY')
+    const feeding = (async (): Promise<void> => {
+      for (const text of ['one', 'two', 'three'])
+        (await script.session.nextRead()).answer(text.length, script.arc, text)
+    })()
+    const seen: string[][] = []
+    for await (const chunk of stream.chunks()) {
+      seen.push([chunk.toString(), ...script.session.released])
+      if (seen.length === 3) break
+    }
+    await feeding
+    assert.deepEqual(seen, [['one'], ['two', 'one'], ['three', 'one', 'two']])
+    assert.deepEqual(script.session.released, ['one', 'two'])
+  })
+
+  it('gives back nothing that a listener of data has had as well, even one that is gone', async () => {
+    const { script, stream } = await saving('STOP_COPY')
+    const feeding = (async (): Promise<void> => {
+      for (const text of ['one', 'two']) (await script.session.nextRead()).answer(3, script.arc, text)
+      ;(await script.session.nextRead()).answer(0, script.arc)
+    })()
+    const chunks = stream.chunks()
+    const first = chunks.next()
+    const heard: string[] = []
+    stream.once('data', (chunk: Buffer) => heard.push(chunk.toString()))
+    await first
+    for await (const chunk of chunks) assert.equal(chunk.toString(), 'two')
+    await feeding
+    assert.deepEqual([heard, script.session.released], [['one'], ['two']])
+  })
+
+  it('gives text where an encoding was set', async () => {
+    const { script, stream } = await saving('STOP_COPY')
+    stream.setEncoding('utf8')
+    const feeding = (async (): Promise<void> => {
+      ;(await script.session.nextRead()).answer(3, script.arc, 'abc')
+      ;(await script.session.nextRead()).answer(0, script.arc)
+    })()
+    const texts: unknown[] = []
+    for await (const chunk of stream.chunks()) texts.push(chunk)
+    await feeding
+    assert.deepEqual([texts, script.session.released], [['abc'], []])
+  })
+
   it('waits through an idle when it is to go on to the end', async () => {
     const { script, device, stream } = await saving('PRE_COPY')
     const texts: string[] = []
@@ -349,6 +394,57 @@ describe('chunks()', () => {
     const next = stream.chunks().next()
     ;(await script.session.nextRead()).answer(-5, script.arc)
     await assert.rejects(next, { code: 'EIO' })
+  })
+})
+
+describe('release()', () => {
+  async function feed(script: ScriptedDevice): Promise<void> {
+    for (const text of ['one', 'two']) (await script.session.nextRead()).answer(3, script.arc, text)
+    ;(await script.session.nextRead()).answer(0, script.arc)
+  }
+
+  it('gives back a chunk of chunksToRelease(), whenever it is called, and once', async () => {
+    const { script, stream } = await saving('STOP_COPY')
+    const feeding = feed(script)
+    const chunks: Buffer[] = []
+    for await (const chunk of stream.chunksToRelease('end')) chunks.push(chunk)
+    await feeding
+    assert.deepEqual(script.session.released, [])
+    for (const chunk of [...chunks, ...chunks]) stream.release(chunk)
+    assert.deepEqual(script.session.released, ['one', 'two'])
+  })
+
+  it('is without effect on what was had in another way', async () => {
+    const { script, stream } = await saving('STOP_COPY')
+    const feeding = feed(script)
+    const chunks: Buffer[] = []
+    for await (const chunk of stream) chunks.push(chunk as Buffer)
+    await feeding
+    assert.equal(Buffer.concat(chunks).toString(), 'onetwo')
+    for (const chunk of chunks) stream.release(chunk)
+    assert.deepEqual(script.session.released, [])
+  })
+})
+
+describe('crc32After()', () => {
+  it('is what the session has said of a chunk, and nothing of what is not as it was read', async () => {
+    const { script, stream } = await saving('STOP_COPY')
+    const feeding = (async (): Promise<void> => {
+      ;(await script.session.nextRead()).answer(3, script.arc, 'one', 11)
+      ;(await script.session.nextRead()).answer(3, script.arc, 'two')
+      ;(await script.session.nextRead()).answer(5, script.arc, 'three', 33)
+      ;(await script.session.nextRead()).answer(0, script.arc)
+    })()
+    const sums: unknown[] = []
+    for await (const chunk of stream.chunksToRelease('end')) {
+      sums.push([chunk.toString(), stream.crc32After(chunk), stream.crc32After(chunk.subarray(0))])
+    }
+    await feeding
+    assert.deepEqual(sums, [
+      ['one', 11, undefined],
+      ['two', undefined, undefined],
+      ['three', 33, undefined],
+    ])
   })
 })
 

@@ -29,8 +29,15 @@ export function gate<T>(): { promise: Promise<T>; open: (value: T) => void } {
 /** A session whose reads the test answers one by one, and whose calls are recorded. */
 export class ScriptedSession implements SessionCalls {
   readonly log: string[]
-  readonly reads: { answer: (result: number, arc: number, text?: string) => void; waitMs: number }[] = []
+  readonly reads: {
+    answer: (result: number, arc: number, text?: string, crc32?: number) => void
+    waitMs: number
+  }[] = []
   readonly written: Buffer[] = []
+  /** What it says of the bytes that were written; undefined where it does not sum. */
+  sum: number | undefined
+  /** What came back, as the text that it was. */
+  readonly released: string[] = []
   writeAnswer: (length: number) => Promise<Answer> | Answer = length => length
   info: { result: number; initialBytes: number; dirtyBytes: number; flags: number } = {
     result: 0,
@@ -49,7 +56,8 @@ export class ScriptedSession implements SessionCalls {
     const { promise, open } = gate<ReadAnswer>()
     this.reads.push({
       waitMs,
-      answer: (result, arc, text = '') => open({ result, arc, data: Buffer.from(text) }),
+      answer: (result, arc, text = '', crc32) =>
+        open({ result, arc, data: Buffer.from(text), ...(crc32 !== undefined && { crc32 }) }),
     })
     for (const resolve of this.#onRead.splice(0)) resolve()
     return promise
@@ -57,7 +65,7 @@ export class ScriptedSession implements SessionCalls {
 
   /** The next read that the device is asked for. */
   async nextRead(): Promise<{
-    answer: (result: number, arc: number, text?: string) => void
+    answer: (result: number, arc: number, text?: string, crc32?: number) => void
     waitMs: number
   }> {
     for (;;) {
@@ -72,6 +80,14 @@ export class ScriptedSession implements SessionCalls {
     const answer = await this.writeAnswer(data.length)
     if (answer >= 0) this.written.push(Buffer.from(data))
     return answer
+  }
+
+  crc32(): number {
+    return this.sum as number
+  }
+
+  release(data: Uint8Array): void {
+    this.released.push(Buffer.from(data).toString())
   }
 
   precopyInfo(): ReturnType<SessionCalls['precopyInfo']> {

@@ -50,6 +50,19 @@ describe('Inflow', () => {
     assert.deepEqual(loaded, [5])
   })
 
+  it('tells when it needs a chunk no more: when the write of it has returned', async () => {
+    const { flow, script } = await inflow()
+    const { promise, open } = gate<number>()
+    script.session.writeAnswer = () => promise
+    let isNeeded = true
+    flow.push(Buffer.from('state'), () => (isNeeded = false))
+    const ended = flow.end(end('state'))
+    assert.deepEqual([await isSettled(ended), isNeeded], [false, true])
+    open(5)
+    await ended
+    assert.equal(isNeeded, false)
+  })
+
   it('keeps as much as the window, and refuses a byte more', async () => {
     const { flow, script } = await inflow()
     script.session.writeAnswer = () => new Promise(() => undefined)
@@ -78,6 +91,15 @@ describe('Inflow', () => {
       await assert.rejects(flow.end(other), { code: 'ERR_VFIO_INCOMPLETE', device: 'vf0' })
     })
   }
+
+  it('believes who has written rather than what was to be written', async () => {
+    const { flow, script } = await inflow()
+    script.session.sum = crc32('STATE')
+    flow.push(Buffer.from('state'))
+    await assert.rejects(flow.end(end('state')), { code: 'ERR_VFIO_INCOMPLETE' })
+    assert.equal(flow.crc32, crc32('STATE'))
+    await flow.end({ bytes: 5, crc32: crc32('STATE') })
+  })
 
   it('does not end well with nothing', async () => {
     const { flow } = await inflow()

@@ -36,6 +36,22 @@ describe('Outflow', () => {
     assert.deepEqual([flow.bytes, flow.crc32], [11, crc32(whole)])
   })
 
+  it('sends the word for a chunk that is needed no more along with it, and does not say it', async () => {
+    const { flow, other } = outflow()
+    const release = (): never => assert.fail('it is needed')
+    await flow.send(Buffer.from('one'), { release })
+    assert.deepEqual(await other.receive(), { kind: 'data', member: 3, bytes: Buffer.from('one'), release })
+  })
+
+  it('takes the sum of who has read a chunk, and goes on from there with one that nobody has summed', async () => {
+    const { flow } = outflow()
+    await flow.send(Buffer.from('one'))
+    await flow.send(Buffer.from('two'), { crc32: 0x12345678 })
+    assert.equal(flow.crc32, 0x12345678)
+    await flow.send(Buffer.from('three'), { crc32: undefined })
+    assert.equal(flow.crc32, crc32('three', 0x12345678))
+  })
+
   it('has no more under way than the other side takes, and goes on when that is loaded', async () => {
     const { flow, loaded } = outflow()
     const chunk = new Uint8Array(maxDataBytes)
