@@ -74,7 +74,10 @@ export default tseslint.config(
         'error',
         { allowInGenericTypeArguments: true, allowAsThisParameter: false },
       ],
-      'n/no-unsupported-features/node-builtins': ['error', { version: '>=20.19.0', ignores: ['fs.cpSync', 'zlib.crc32'] }],
+      'n/no-unsupported-features/node-builtins': [
+        'error',
+        { version: '>=20.19.0', ignores: ['fs.cpSync', 'zlib.crc32'] },
+      ],
       'n/no-unsupported-features/es-builtins': ['error', { version: '>=20.19.0' }],
       'n/prefer-node-protocol': 'error',
     },

@@ -72,7 +72,9 @@ describe('two bottled mlx5 functions led together', () => {
     const devices = [pair.source, pair.destination]
     for (const device of devices) await device.setState('PRE_COPY')
     await pair.to.fault('SUSPEND_INITIATOR', { status: 6 })
-    const [held, failed] = await setStatesTogether(devices, 'STOP_COPY', { through: new Set(['PRE_COPY_P2P']) })
+    const [held, failed] = await setStatesTogether(devices, 'STOP_COPY', {
+      through: new Set(['PRE_COPY_P2P']),
+    })
     assert.deepEqual(
       [held?.error, failed?.error].map(error => [
         (error as { code?: string }).code,

@@ -4,7 +4,7 @@ import { dryRun, migrate, openDevice, type Policy } from 'vfio-migrate'
 import { MockDevice, VirtualClock } from 'vfio-migrate/mock'
 
 const clock = new VirtualClock()
-const workload = { clock, size: '64MiB', dirty: '20MiB/s' } as const
+const workload = { clock, size: '1MiB', dirty: '1MiB/s' } as const
 await using from = await openDevice(new MockDevice(workload))
 await using to = await openDevice(new MockDevice(workload))
 
