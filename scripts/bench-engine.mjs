@@ -107,7 +107,7 @@ const withColumns = results => ({
   })),
 })
 
-/** @param {object} object @param {(value: any) => unknown} change */
+/** @template T @param {Record<string, T>} object @param {(value: T) => unknown} change */
 const mapped = (object, change) =>
   Object.fromEntries(Object.entries(object).map(([key, value]) => [key, change(value)]))
 

@@ -5,7 +5,8 @@ import { failuresOf } from './failures.js'
 import { linesWith, type Line } from './page.js'
 import { speak, type Spoken, type Trial } from './roles.js'
 import { assertNone, count, tally } from './suite.js'
-import { hold, type Expected } from './verdict.js'
+import type { Expected } from './expectation.js'
+import { hold } from './verdict.js'
 
 const mlx5: Scene = { flavour: 'mlx5', members: 1, origin: 'opened' }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import * as v from 'valibot'
+import { moments, phases } from '../../index.ts'
 import type {
   Arc,
   DowntimeParts,
@@ -94,27 +95,9 @@ export interface MoveOutput extends ReportOutput {
   left?: string[] | undefined
 }
 
-export const phase: Schema<Phase> = v.picklist([
-  'preflight',
-  'prepare',
-  'precopy',
-  'quiesce',
-  'stop-copy',
-  'load',
-  'complete',
-  'commit',
-  'run',
-  'release',
-])
+export const phase: Schema<Phase> = v.picklist(phases)
 
-export const moment: Schema<Moment> = v.picklist([
-  'quiesce',
-  'stopped',
-  'restored',
-  'running',
-  'resumed',
-  'released',
-])
+export const moment: Schema<Moment> = v.picklist(moments)
 
 const side: Schema<SideOutput> = v.strictObject({
   device,

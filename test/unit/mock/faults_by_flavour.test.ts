@@ -1,25 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
-import { migrate, MigrationError, openDevice, type PairReport, type SideReport } from 'vfio-migrate'
+import { migrate, openDevice } from 'vfio-migrate'
 import { MockDevice, VirtualClock, type FlavourName, type MockOptions } from 'vfio-migrate/mock'
 import { faultPoints } from '#lib/mock/faults.js'
 import { pairOf } from '../migration/pair.js'
+import { failed, left, words } from './fault_outcome.js'
 import { migrationsOf } from './fault_table_by_flavour.js'
-import type { Left, Row } from './fault_table.js'
-
-const words = ({ at, fault: { on, nth, ...effect } }: Row): string =>
-  `${at} ${on}${nth === undefined ? '' : ` ${nth}`} ${Object.entries(effect).join(' ').replaceAll(',', ' ')}`
-
-const left = ({ state }: MockDevice, { recovery, wasReset }: SideReport): Left => [
-  state,
-  wasReset ? 'was reset' : recovery,
-]
-
-/** The code of the failure that came first, and what became of the devices. */
-function failed(error: unknown): { code: unknown; pair: PairReport } {
-  assert.ok(error instanceof MigrationError, String(error))
-  return { code: (error.cause as { code?: unknown }).code, pair: pairOf(error.report) }
-}
+import type { Row } from './fault_table.js'
 
 const sized: readonly string[] = ['virtio', 'pds', 'xe']
 

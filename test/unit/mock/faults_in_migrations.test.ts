@@ -1,31 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
-import {
-  migrate,
-  MigrationError,
-  openDevice,
-  type Device,
-  type MigrationProgress,
-  type PairReport,
-  type SideReport,
-} from 'vfio-migrate'
+import { migrate, openDevice, type Device, type MigrationProgress } from 'vfio-migrate'
 import { allFaultPoints, MockDevice, VirtualClock, type Fault, type MockOptions } from 'vfio-migrate/mock'
 import { pairOf } from '../migration/pair.js'
-import { migrations, resets, type Left, type Row } from './fault_table.js'
-
-const words = ({ at, fault: { on, nth, ...effect } }: Row): string =>
-  `${at} ${on}${nth === undefined ? '' : ` ${nth}`} ${Object.entries(effect).join(' ').replaceAll(',', ' ')}`
-
-const left = ({ state }: MockDevice, { recovery, wasReset }: SideReport): Left => [
-  state,
-  wasReset ? 'was reset' : recovery,
-]
-
-/** The code of the failure that came first, and what became of the devices. */
-function failed(error: unknown): { code: unknown; pair: PairReport } {
-  assert.ok(error instanceof MigrationError, String(error))
-  return { code: (error.cause as { code?: unknown }).code, pair: pairOf(error.report) }
-}
+import { failed, left, words } from './fault_outcome.js'
+import { migrations, resets, type Row } from './fault_table.js'
 
 async function outcome({ at, fault, isAborted, options = {} }: Row): Promise<unknown> {
   const clock = new VirtualClock()
