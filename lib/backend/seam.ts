@@ -129,6 +129,19 @@ export interface SessionCalls {
    */
   write(data: Uint8Array): Promise<Answer>
   /**
+   * A copy loop in the data lane, behind the reads that were posted before: read(2) of the data_fd, as `read` makes it, and
+   * write(2) to `fd`, a file, pipe or socket, until nothing is there now. Both fds are waited for in poll(2) where they say
+   * EAGAIN; a pipe or socket is waited for there whether it blocks or not, and a file in its system call. `fd` may be closed
+   * as soon as this has returned. No more than `maxBytes` are read, at most `bytesPerSecond` a second (0: at will). A backend
+   * that lacks it is read by `read`.
+   */
+  pumpTo?(fd: number, maxBytes: number, bytesPerSecond: number, waitMs: number): Pump
+  /**
+   * Likewise read(2) of `fd` and write(2) to the data_fd, behind the writes that were posted before, until `fd` has no more.
+   * A failure of that write is as final as one of `write`.
+   */
+  pumpFrom?(fd: number, maxBytes: number, bytesPerSecond: number): Pump
+  /**
    * CRC-32 of all that write(2) has taken, in its order, or that read(2) has given: what the kernel had of us, whatever was
    * meant to be written. A backend that does not sum lacks it.
    */
@@ -175,6 +188,33 @@ export interface ReadAnswer extends DataAnswer {
   readonly arc: number
   /** CRC-32 of all that this session has read, up to the end of `data`. Absent where nobody has summed it. */
   readonly crc32?: number
+}
+
+/** A copy loop that is under way, or over. */
+export interface Pump {
+  readonly done: Promise<PumpAnswer>
+  /** What it has read so far. */
+  bytesRead(): number
+  /** What was taken of that. */
+  bytesWritten(): number
+  /**
+   * Ends it with -ECANCELED, wherever it waits; what was read goes where it was to go first, as long as that need not be
+   * waited for. Idempotent; without effect when it is over.
+   */
+  cancel(): void
+}
+
+export interface PumpAnswer {
+  /** What `call` answered: of a read 0, or -ENOMSG, where there is no more. Above 0 where `maxBytes` were read, and taken. */
+  readonly result: Answer
+  /** The call that ended it; before the first of its reads those that it needs for itself. */
+  readonly call: 'eventfd' | 'dup' | 'mmap' | 'read' | 'write'
+  /** What was taken. */
+  readonly bytes: number
+  /** The device's arc number when it was last read, as of a {@link ReadAnswer}. */
+  readonly arc: number
+  /** What was read of the device and not taken, where that is anything: memory of the receiver's own. */
+  readonly rest?: Uint8Array
 }
 
 export interface PrecopyInfoAnswer {

@@ -35,6 +35,22 @@ const char* StepName(OpenStep step) {
   return "";
 }
 
+const char* CallName(PumpCall call) {
+  switch (call) {
+    case PumpCall::kEventfd:
+      return "eventfd";
+    case PumpCall::kDup:
+      return "dup";
+    case PumpCall::kMmap:
+      return "mmap";
+    case PumpCall::kRead:
+      return "read";
+    case PumpCall::kWrite:
+      return "write";
+  }
+  return "";
+}
+
 Napi::Number Number(Napi::Env env, uint64_t value) {
   return Napi::Number::New(env, static_cast<double>(value));
 }
@@ -166,6 +182,18 @@ Napi::Value ToJs(Napi::Env env, PrecopyInfo& info) {
   object.Set("dirtyBytes", Number(env, known ? info.dirty_bytes : 0));
   object.Set("flags", Number(env, info.flags));
   return object;
+}
+
+Napi::Value ToJs(Napi::Env env, PumpResult& pumped) {
+  Napi::Object object = WithResult(env, pumped.result);
+  object.Set("call", CallName(pumped.call));
+  object.Set("bytes", Number(env, pumped.bytes));
+  object.Set("arc", Number(env, pumped.arc));
+  if (pumped.rest_length == 0) return object;
+  const uint8_t* rest = pumped.buffer->data() + pumped.rest_at;
+  Napi::Value copy = Napi::Buffer<uint8_t>::Copy(env, rest, pumped.rest_length);
+  if (!copy.IsEmpty()) object.Set("rest", copy);
+  return copy.IsEmpty() ? copy : object;
 }
 
 Napi::Value ToJs(Napi::Env env, Opened& opened) {

@@ -6,6 +6,7 @@
 #include "../core/data_fd.h"
 #include "../core/device.h"
 #include "../core/dma_log.h"
+#include "../core/pump.h"
 #include "../core/region.h"
 
 namespace vfio_migrate {
@@ -30,6 +31,7 @@ Napi::Value ToJs(Napi::Env env, Arcs& arcs);
 Napi::Value ToJs(Napi::Env env, Bitmap& bitmap);
 Napi::Value ToJs(Napi::Env env, ReadData& data);
 Napi::Value ToJs(Napi::Env env, PrecopyInfo& info);
+Napi::Value ToJs(Napi::Env env, PumpResult& pumped);
 Napi::Value ToJs(Napi::Env env, Opened& opened);
 
 }  // namespace vfio_migrate

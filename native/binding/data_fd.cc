@@ -4,6 +4,7 @@
 #include "../core/device.h"
 #include "arguments.h"
 #include "operation.h"
+#include "pump.h"
 
 namespace vfio_migrate {
 
@@ -19,6 +20,8 @@ Napi::Function DataFdObject::Define(Napi::Env env) {
                          InstanceMethod<&DataFdObject::Read>("read"),
                          InstanceMethod<&DataFdObject::Write>("write"),
                          InstanceMethod<&DataFdObject::Release>("release"),
+                         InstanceMethod<&DataFdObject::PumpTo>("pumpTo"),
+                         InstanceMethod<&DataFdObject::PumpFrom>("pumpFrom"),
                          InstanceMethod<&DataFdObject::GetCrc32>("crc32"),
                          InstanceMethod<&DataFdObject::GetPrecopyInfo>("precopyInfo"),
                          InstanceMethod<&DataFdObject::Close>("close"),
@@ -80,6 +83,16 @@ Napi::Value DataFdObject::Release(Info info) {
   if (arguments.failed()) return arguments.Throw();
   Environment::Of(info.Env()).loans().Release(info.Env(), data);
   return Napi::Value();
+}
+
+Napi::Value DataFdObject::PumpTo(Info info) {
+  if (!IsOurs(info)) return Napi::Value();
+  return BeginPump(info, this, session_.held(), O_WRONLY);
+}
+
+Napi::Value DataFdObject::PumpFrom(Info info) {
+  if (!IsOurs(info)) return Napi::Value();
+  return BeginPump(info, this, session_.held(), O_RDONLY);
 }
 
 Napi::Value DataFdObject::GetCrc32(Info info) {

@@ -21,6 +21,8 @@ class DataFdObject final : public Napi::ObjectWrap<DataFdObject> {
   Napi::Value Read(Info info);
   Napi::Value Write(Info info);
   Napi::Value Release(Info info);
+  Napi::Value PumpTo(Info info);
+  Napi::Value PumpFrom(Info info);
   Napi::Value GetCrc32(Info info);
   Napi::Value GetPrecopyInfo(Info info);
   Napi::Value Close(Info info);

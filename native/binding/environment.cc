@@ -7,6 +7,7 @@
 #include "data_fd.h"
 #include "device.h"
 #include "file_lock.h"
+#include "pump.h"
 
 namespace vfio_migrate {
 
@@ -30,6 +31,7 @@ Environment::Environment(Napi::Env env, Held<CompletionQueue> queue)
       device_class_(Napi::Persistent(DeviceObject::Define(env))),
       data_fd_class_(Napi::Persistent(DataFdObject::Define(env))),
       barrier_class_(Napi::Persistent(BarrierObject::Define(env))),
+      pump_class_(Napi::Persistent(PumpObject::Define(env))),
       file_lock_class_(Napi::Persistent(FileLockObject::Define(env))) {}
 
 Napi::Value Environment::Wrap(Owner<Device> device) {
@@ -50,6 +52,13 @@ Napi::Value Environment::Wrap(Held<Barrier> barrier) {
   barrier_ = std::move(barrier);
   Napi::Value object = barrier_class_.New({});
   barrier_ = Held<Barrier>();
+  return object;
+}
+
+Napi::Value Environment::Wrap(Held<PumpControl> pump) {
+  pump_ = std::move(pump);
+  Napi::Value object = pump_class_.New({});
+  pump_ = Held<PumpControl>();
   return object;
 }
 

@@ -4,6 +4,7 @@
 #include <napi.h>
 
 #include "../core/device.h"
+#include "../core/pump.h"
 #include "completion.h"
 #include "loans.h"
 
@@ -23,11 +24,13 @@ class Environment {
   Napi::Value Wrap(Owner<Device> device);
   Napi::Value Wrap(Owner<DataFd> session);
   Napi::Value Wrap(Held<Barrier> barrier);
+  Napi::Value Wrap(Held<PumpControl> pump);
   Napi::Value Wrap(Fd lock);
   /// For the constructors. They are reachable from JavaScript, where there is nothing to be taken.
   Owner<Device> TakeDevice() { return std::move(device_); }
   Owner<DataFd> TakeSession() { return std::move(session_); }
   Held<Barrier> TakeBarrier() { return std::move(barrier_); }
+  Held<PumpControl> TakePump() { return std::move(pump_); }
   Fd TakeLock() { return std::move(lock_); }
 
  private:
@@ -38,10 +41,12 @@ class Environment {
   Napi::FunctionReference device_class_;
   Napi::FunctionReference data_fd_class_;
   Napi::FunctionReference barrier_class_;
+  Napi::FunctionReference pump_class_;
   Napi::FunctionReference file_lock_class_;
   Owner<Device> device_;
   Owner<DataFd> session_;
   Held<Barrier> barrier_;
+  Held<PumpControl> pump_;
   Fd lock_;
 };
 

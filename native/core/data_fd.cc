@@ -20,6 +20,9 @@ namespace {
 /// first SAVE was given up (firmware status 9), after which read(2) answers ENOMSG.
 constexpr int kAskAgainMs = 50;
 
+/// What poll(2) passes over.
+constexpr int kNobodyCancels = -1;
+
 /// A SAVE may hold up a blocking read for a minute, and nothing could wake it.
 void UnblockSaving(int fd) {
   int flags = fcntl(fd, F_GETFL);
@@ -72,11 +75,12 @@ void DataFd::CloseFds() {
 
 /// 1 when the fd may have something, 0 when the time is over or the session ends, or -errno. An fd
 /// without a poll handler is ready at once.
-Answer DataFd::WaitReadable(int timeout_ms) {
+Answer DataFd::WaitReadable(int timeout_ms, int cancel_fd) {
   double end = NowMs() + timeout_ms;
   for (;;) {
-    pollfd fds[] = {{fd_.get(), POLLIN, 0}, {wake_.get(), POLLIN, 0}};
-    Answer answer = Answered(poll(fds, 2, timeout_ms));
+    pollfd fds[] = {{fd_.get(), POLLIN, 0}, {wake_.get(), POLLIN, 0}, {cancel_fd, POLLIN, 0}};
+    Answer answer = Answered(poll(fds, 3, timeout_ms));
+    if (answer > 0 && fds[2].revents != 0) return -ECANCELED;
     if (answer != -EINTR) return answer > 0 && fds[1].revents != 0 ? 0 : answer;
     timeout_ms = std::max(0, static_cast<int>(end - NowMs()));
   }
@@ -84,13 +88,13 @@ Answer DataFd::WaitReadable(int timeout_ms) {
 
 /// read(2), with EAGAIN waited for. The arc is sampled before each call: it must not be newer than
 /// the question.
-Answer DataFd::ReadOnce(uint8_t* data, size_t length, uint64_t* arc) {
+Answer DataFd::ReadOnce(uint8_t* data, size_t length, int cancel_fd, uint64_t* arc) {
   while (!closing()) {
     *arc = device_->arc();
     Answer answer = Answered(read(fd_.get(), data, length));
     // Not EINTR either: on xe it can come after bytes were taken, and asking again would skip them.
     if (answer != -EAGAIN) return answer;
-    answer = WaitReadable(kAskAgainMs);
+    answer = WaitReadable(kAskAgainMs, cancel_fd);
     if (answer < 0) return answer;
   }
   return -ECANCELED;
@@ -104,15 +108,20 @@ ReadData DataFd::Read(size_t max_bytes, int wait_ms) {
     data.result = -ENOMEM;
     return data;
   }
-  data.result = ReadOnce(data.buffer->data(), length, &data.arc);
-  bool idle = data.result == 0 || data.result == -ENOMSG;
-  if (idle && wait_ms > 0) {
-    data.result = WaitReadable(wait_ms);
-    if (data.result >= 0) data.result = ReadOnce(data.buffer->data(), length, &data.arc);
-  }
-  Sum(data.buffer->data(), data.result);
+  data.result = ReadInto(data.buffer->data(), length, wait_ms, kNobodyCancels, &data.arc);
   data.crc32 = crc32();
   return data;
+}
+
+Answer DataFd::ReadInto(uint8_t* data, size_t length, int wait_ms, int cancel_fd, uint64_t* arc) {
+  Answer answer = ReadOnce(data, length, cancel_fd, arc);
+  bool idle = answer == 0 || answer == -ENOMSG;
+  if (idle && wait_ms > 0) {
+    answer = WaitReadable(wait_ms, cancel_fd);
+    if (answer >= 0) answer = ReadOnce(data, length, cancel_fd, arc);
+  }
+  Sum(data, answer);
+  return answer;
 }
 
 /// In the data lane, which alone changes it.

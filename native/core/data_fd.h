@@ -37,6 +37,8 @@ class DataFd final : public LaneOwner {
 
   /// In the data lane. Blocks until there is something to answer, or the session ends.
   ReadData Read(size_t max_bytes, int wait_ms);
+  /// Likewise, into memory of the caller's, and -ECANCELED when `cancel_fd` becomes readable.
+  Answer ReadInto(uint8_t* data, size_t length, int wait_ms, int cancel_fd, uint64_t* arc);
   /// In the data lane. Blocks until all is taken. After the first failure every answer is -ENODEV
   /// without a call.
   Answer Write(const uint8_t* data, size_t length);
@@ -51,6 +53,8 @@ class DataFd final : public LaneOwner {
 
   const Held<Device>& device() const { return device_; }
   BufferPool& pool() { return *pool_; }
+  /// In the data lane. Readable, for good, when the session ends.
+  int wake_fd() const { return wake_.get(); }
 
  private:
   friend class Device;
@@ -58,8 +62,8 @@ class DataFd final : public LaneOwner {
   DataFd(Held<Device> device, Fd wake, Held<BufferPool> pool);
   void Wake() override;
   void CloseFds() override;
-  Answer ReadOnce(uint8_t* data, size_t length, uint64_t* arc);
-  Answer WaitReadable(int timeout_ms);
+  Answer ReadOnce(uint8_t* data, size_t length, int cancel_fd, uint64_t* arc);
+  Answer WaitReadable(int timeout_ms, int cancel_fd);
   void Sum(const uint8_t* data, Answer length);
 
   Held<Device> device_;
