@@ -116,6 +116,11 @@ export interface SessionCalls {
    */
   read(maxBytes: number, waitMs: number): Promise<ReadAnswer>
   /**
+   * As `read`, posted behind others that are not answered yet: unless the one before it gave bytes it is not made, and
+   * answered -EAGAIN, which no read is answered otherwise. A backend that lacks it is read by one call at a time.
+   */
+  readBehind?(maxBytes: number): Promise<ReadAnswer>
+  /**
    * Takes back the memory of `data`, as a read has answered it: its ArrayBuffer is detached, so that whoever still has it
    * finds nothing rather than the bytes of a later read. A write of it that is under way keeps the memory until it has
    * returned. Without effect on anything but the whole of what a read answered. A backend whose answers are memory of
@@ -128,22 +133,23 @@ export interface SessionCalls {
    * write answers -ENODEV and reaches the kernel no more.
    */
   write(data: Uint8Array): Promise<Answer>
+  /** From now on sums what is read or written, which costs about as much as reading it: before the first of either. */
+  summarize?(): void
   /**
-   * A copy loop in the data lane, behind the reads that were posted before: read(2) of the data_fd, as `read` makes it, and
-   * write(2) to `fd`, a file, pipe or socket, until nothing is there now. Both fds are waited for in poll(2) where they say
-   * EAGAIN; a pipe or socket is waited for there whether it blocks or not, and a file in its system call. `fd` may be closed
-   * as soon as this has returned. No more than `maxBytes` are read, at most `bytesPerSecond` a second (0: at will). A backend
-   * that lacks it is read by `read`.
+   * A copy loop in the data lane, while no read is under way: read(2) of the data_fd, as `read` makes it, and write(2) to
+   * `fd`, a file, pipe or socket, until nothing is there now. Both fds are waited for in poll(2): a pipe or socket whether
+   * it blocks or not, while a file is waited for in its system call. `fd` may be closed as soon as this has returned. No
+   * more than `maxBytes` are read, and no more than `bytesPerSecond` (0: at will). A backend that lacks it is read by `read`.
    */
   pumpTo?(fd: number, maxBytes: number, bytesPerSecond: number, waitMs: number): Pump
   /**
-   * Likewise read(2) of `fd` and write(2) to the data_fd, behind the writes that were posted before, until `fd` has no more.
-   * A failure of that write is as final as one of `write`.
+   * Likewise read(2) of `fd` and write(2) to the data_fd, while no write is under way, until `fd` has no more. A failure of
+   * the data_fd's is as final as one of `write`.
    */
   pumpFrom?(fd: number, maxBytes: number, bytesPerSecond: number): Pump
   /**
-   * CRC-32 of all that write(2) has taken, in its order, or that read(2) has given: what the kernel had of us, whatever was
-   * meant to be written. A backend that does not sum lacks it.
+   * CRC-32 of all that write(2) has taken, in its order, or that read(2) has given, since `summarize`: what the kernel had of
+   * us, whatever was meant to be written. A backend that does not sum lacks both.
    */
   crc32?(): number
   /** VFIO_MIG_GET_PRECOPY_INFO. */
@@ -186,7 +192,7 @@ export interface ReadAnswer extends DataAnswer {
    * the SET that answered STOP_COPY; any other 0 may have been answered before the device had written its last bytes.
    */
   readonly arc: number
-  /** CRC-32 of all that this session has read, up to the end of `data`. Absent where nobody has summed it. */
+  /** CRC-32 of all that this session has read, up to the end of `data`. Absent where nobody sums. */
   readonly crc32?: number
 }
 

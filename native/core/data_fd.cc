@@ -100,8 +100,13 @@ Answer DataFd::ReadOnce(uint8_t* data, size_t length, int cancel_fd, uint64_t* a
   return -ECANCELED;
 }
 
-ReadData DataFd::Read(size_t max_bytes, int wait_ms) {
+ReadData DataFd::Read(size_t max_bytes, int wait_ms, ReadKind kind) {
   ReadData data;
+  if (kind == ReadKind::kBehind && !gave_) {
+    data.result = -EAGAIN;
+    return data;
+  }
+  gave_ = false;
   size_t length = std::min(max_bytes, kMaxPieceBytes);
   data.buffer = pool_->Take(length);
   if (!data.buffer) {
@@ -109,6 +114,8 @@ ReadData DataFd::Read(size_t max_bytes, int wait_ms) {
     return data;
   }
   data.result = ReadInto(data.buffer->data(), length, wait_ms, kNobodyCancels, &data.arc);
+  gave_ = data.result > 0;
+  data.summed = summed_.load(std::memory_order_acquire);
   data.crc32 = crc32();
   return data;
 }
@@ -126,7 +133,7 @@ Answer DataFd::ReadInto(uint8_t* data, size_t length, int wait_ms, int cancel_fd
 
 /// In the data lane, which alone changes it.
 void DataFd::Sum(const uint8_t* data, Answer length) {
-  if (length <= 0) return;
+  if (length <= 0 || !summed_.load(std::memory_order_acquire)) return;
   crc32_.store(Crc32(crc32(), data, static_cast<size_t>(length)), std::memory_order_release);
 }
 
