@@ -59,15 +59,29 @@ static int open_ours(const char* path, int flags) {
   return (int)answer(fd);
 }
 
-#define OPEN(name)                                    \
-  EXPORT int name(const char* path, int flags, ...) { \
-    if (ours(path)) return open_ours(path, flags);    \
-    NEXT(open_type, #name)                            \
-    va_list args;                                     \
-    va_start(args, flags);                            \
-    mode_t mode = va_arg(args, mode_t);               \
-    va_end(args);                                     \
-    return real(path, flags, mode);                   \
+// What a lane needs beside the device's own fds: told to fail like any call.
+static long gate_lane(const char* operation) {
+  lock();
+  struct verdict v = gate(operation, kNoDevice);
+  unlock();
+  return v.error;
+}
+
+static bool is_reopening(const char* path) {
+  return path != NULL && starts(path, "/proc/self/fd/");
+}
+
+#define OPEN(name)                                             \
+  EXPORT int name(const char* path, int flags, ...) {          \
+    if (ours(path)) return open_ours(path, flags);             \
+    long error = is_reopening(path) ? gate_lane("reopen") : 0; \
+    if (error < 0) return (int)answer(error);                  \
+    NEXT(open_type, #name)                                     \
+    va_list args;                                              \
+    va_start(args, flags);                                     \
+    mode_t mode = va_arg(args, mode_t);                        \
+    va_end(args);                                              \
+    return real(path, flags, mode);                            \
   }
 OPEN(open)
 OPEN(open64)
@@ -265,14 +279,6 @@ EXPORT int ppoll(struct pollfd* fds, nfds_t count, const struct timespec* timeou
   int result = error < 0 ? (int)answer(error) : real(fds, count, timeout, mask);
   if (f != NULL) end_poll(f);
   return result;
-}
-
-// What a lane needs beside the device's own fds: told to fail like any call.
-static long gate_lane(const char* operation) {
-  lock();
-  struct verdict v = gate(operation, kNoDevice);
-  unlock();
-  return v.error;
 }
 
 EXPORT int eventfd(unsigned count, int flags) {

@@ -2,7 +2,7 @@
 // A process that comes to its end, in a way that argv names, while its device does what argv names.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { writeSync } from 'node:fs'
+import { openSync, writeSync } from 'node:fs'
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads'
 import type { DeviceCalls } from '#lib/backend/seam.js'
 import { errno } from '#lib/kernel/errno.js'
@@ -19,6 +19,7 @@ export type Ending =
 export type Occupation =
   | 'idle'
   | 'in a read that waits'
+  | 'in a pump that waits'
   | 'at a barrier'
   | 'in a call of 5 s'
   | 'in a write of 5 s'
@@ -103,6 +104,19 @@ async function wait(device: DeviceCalls): Promise<() => Promise<void>> {
   }
 }
 
+/** Likewise a pump. */
+async function pump(device: DeviceCalls): Promise<() => Promise<void>> {
+  kernel.set(0, { autosave: false })
+  const { session } = await device.setStates([STOP_COPY])
+  const pumping = session?.pumpTo?.(openSync('/dev/null', 'w'), Number.MAX_SAFE_INTEGER, 0, 0)
+  assert.ok(session && pumping)
+  kernel.waitFor('poll saving')
+  return async () => {
+    await session.close()
+    assert.equal((await pumping.done).result, -errno.ECANCELED)
+  }
+}
+
 /** Brings the device to a barrier where nobody will join it, with a session that nobody has seen yet. */
 async function waitForOthers(device: DeviceCalls): Promise<() => Promise<void>> {
   const barrier = addon.barrier(2)
@@ -123,6 +137,7 @@ async function occupy(occupation: Occupation): Promise<() => Promise<void>> {
   kernel.set('*', { hold: holdMs })
   if (held[occupation] !== undefined) return hang(device, occupation)
   if (occupation === 'at a barrier') return waitForOthers(device)
+  if (occupation === 'in a pump that waits') return pump(device)
   return occupation === 'idle' ? async () => {} : wait(device)
 }
 

@@ -49,6 +49,7 @@ describe('the end of a process or thread', () => {
     for (const occupation of [
       'idle',
       'in a read that waits',
+      'in a pump that waits',
       'at a barrier',
       'in a call of 5 s',
       'in a write of 5 s',
