@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
+import type { Pump, SessionCalls } from '#lib/backend/seam.js'
 import { addon, addonPath } from './addon.js'
 import { kernel } from './kernel.js'
 import { RUNNING, STOP_COPY, enter, open, scenario } from './scenario.js'
@@ -105,6 +106,14 @@ function refuses(object: object, methods: Readonly<Record<string, readonly unkno
   }
 }
 
+/** A pump that is over. */
+function pumpOf(session: SessionCalls): Pump {
+  const pump = session.pumpTo?.(0, 1, 0, 0)
+  assert.ok(pump)
+  pump.cancel()
+  return pump
+}
+
 describe('an argument mistake', () => {
   scenario('of the addon is a TypeError, thrown before any call', () => {
     refuses(addon, wrong.addon)
@@ -155,8 +164,10 @@ describe('an argument mistake', () => {
     const barrier = addon.barrier(1)
     const { lock } = addon.lockFile(addonPath)
     assert.ok(lock)
+    const pump = pumpOf(session)
     for (const [owner, stranger] of [
       [barrier, device],
+      [pump, session],
       [device, barrier],
       [lock, barrier],
       [device, session],
@@ -176,7 +187,7 @@ describe('an argument mistake', () => {
     const session = await enter(device, STOP_COPY)
     const { lock } = addon.lockFile(addonPath)
     assert.ok(lock)
-    for (const object of [device, session, addon.barrier(1), lock] as readonly object[]) {
+    for (const object of [device, session, addon.barrier(1), pumpOf(session), lock] as readonly object[]) {
       const made = Reflect.get(object, 'constructor') as new (...values: unknown[]) => unknown
       if (made === Object) continue
       assert.throws(() => new made(), TypeError)

@@ -455,15 +455,6 @@ describe('a pump out of a saving fd', () => {
     for (let i = 0; i < 20; i++) await session.pumpTo(fd, unlimited, 0, 0).done
     assert.equal(fdCount(), fds)
   })
-
-  pumped('cannot be made or used but by a session', async () => {
-    const session = await saving(1000)
-    const pump = session.pumpTo(openFile('/dev/null', 'w'), unlimited, 0, 0)
-    const Pump = pump.constructor as new () => unknown
-    assert.throws(() => new Pump(), /Illegal constructor/)
-    assert.throws(() => (Reflect.get(pump, 'cancel') as () => void).call({}), /Illegal invocation/)
-    await pump.done
-  })
 })
 
 describe('a pump into a resuming fd', () => {
