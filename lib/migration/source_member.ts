@@ -4,6 +4,7 @@ import type { Pause } from '../device/saving_stream.ts'
 import { checkUnmoved } from '../device/transition.ts'
 import { VfioError } from '../errors.ts'
 import { driverManners } from '../kernel/drivers.ts'
+import { Condition } from './condition.ts'
 import type { Outflow } from './outflow.ts'
 import type { RoundSample } from './progress.ts'
 import { savingBegins } from './saving.ts'
@@ -12,6 +13,14 @@ import type { Stop } from './stop.ts'
 
 /** The least and the most that is waited for bytes that were promised, in ms. */
 const promiseLimits = { least: 1000, most: 10_000 }
+
+/** What a device that stands has announced. */
+export interface LastImage {
+  /** Bytes that are to be sent up to its end, of its stream from the stop on. */
+  readonly bytes: number
+  /** When its header was read, on the device's clock. */
+  readonly readAt: number
+}
 
 /** One device that gives its state. */
 export class SourceMember {
@@ -24,8 +33,13 @@ export class SourceMember {
   firstByteAt: number | undefined
   lastSentAt: number | undefined
   readonly #wantsPrecopy: boolean
+  readonly #changed = new Condition()
   #isSilent = false
   #isCut = false
+  /** What was sent before it stopped, and all of it. */
+  #sentBefore = 0
+  #hasEnded = false
+  #lastImage: LastImage | undefined
   readonly #stop: Stop
 
   constructor(side: Side, outflow: Outflow, { wantsPrecopy, stop }: { wantsPrecopy: boolean; stop: Stop }) {
@@ -33,6 +47,11 @@ export class SourceMember {
     this.outflow = outflow
     this.#wantsPrecopy = wantsPrecopy
     this.#stop = stop
+  }
+
+  /** Undefined while it has not come, and for a driver that frames no images. */
+  get lastImage(): LastImage | undefined {
+    return this.#lastImage
   }
 
   /** It is read while it runs: known when it was asked where it is. */
@@ -106,7 +125,10 @@ export class SourceMember {
   async finish(before: Promise<void>): Promise<void> {
     const { device } = this.side
     const { images: imagesBefore } = this.outflow
+    this.#sentBefore = this.outflow.bytes
     const { firstAt } = await this.#move('end')
+    this.#hasEnded = true
+    this.#changed.changed()
     this.firstByteAt = firstAt ?? device.clock.now()
     this.lastSentAt = device.clock.now()
     this.#checkFinal(imagesBefore)
@@ -114,6 +136,19 @@ export class SourceMember {
     // Whoever has led it on meanwhile has made it run.
     checkUnmoved('STOP_COPY', await device.state(), device.name)
     await this.outflow.end()
+  }
+
+  /** Resolves when it has announced what it still gives, as far as its driver does: also where it gave nothing. */
+  async announced(): Promise<void> {
+    await this.#changed.until(() => !this.#hasImages || this.#hasEnded || this.#lastImage !== undefined)
+  }
+
+  /** In the first record after the stop: of several chunks the others are not told of. */
+  #hear(readAt: number): void {
+    const image = this.outflow.begunImage
+    if (this.#lastImage !== undefined || image === undefined || image.from < this.#sentBefore) return
+    this.#lastImage = { bytes: image.end - this.#sentBefore, readAt }
+    this.#changed.changed()
   }
 
   /** Where the stream was cut between two images its framing does not show it: the last one is made at the stop. */
@@ -147,10 +182,13 @@ export class SourceMember {
       this.#stop.throwIfStopped()
       const readAt = clock.now()
       bytes += chunk.length
-      await this.outflow.send(chunk, {
+      const sent = this.outflow.send(chunk, {
         crc32: savingStream.crc32After(chunk),
         release: () => savingStream.release(chunk),
       })
+      // Before there is room on the link for what it has announced.
+      if (until === 'end') this.#hear(readAt)
+      await sent
       if (!this.#hasImages || this.outflow.hasImage) firstAt ??= readAt
       if (this.#isCut && until === 'idle') break
     }
