@@ -35,13 +35,11 @@ export function switchOver(world, at, bytesOf, turnsBack = () => false) {
     return { device, begunAt, stoppedAt, bytes: bytesOf(index, suspended[index]) + headerBytes }
   })
   const isChunked = images.length === 1 && images[0].device.chunkBytes
-  const { savedAt, loadedAt } = isChunked ? inChunks(world, images[0]) : whole(world, images)
+  const { records, loadedAt } = isChunked ? inChunks(world, images[0]) : whole(world, images)
   const bytes = images.reduce((sum, image) => sum + image.bytes, 0)
-  if (turnsBackAtOne(images, savedAt, { at, turnsBack })) {
-    // The arc out of STOP_COPY waits for the SAVEs that run.
-    const downtimeMs = startAll(world, Math.max(...savedAt)) - at
-    return { downtimeMs, imageMs: 0, bytes, turnedBack: true }
-  }
+  const backAt = turnsBackAt(images, records, { at, turnsBack })
+  if (backAt !== undefined)
+    return { downtimeMs: startAll(world, backAt) - at, imageMs: 0, bytes, turnedBack: true }
   const heldAt = Math.max(...loadedAt) + rttMs
   const participatedAt = heldAt + world.command(world.workload.participantMs)
   const runningAt = startAll(world, participatedAt)
@@ -50,21 +48,21 @@ export function switchOver(world, at, bytesOf, turnsBack = () => false) {
 }
 
 /**
- * One first record after another.
- * @param {Image[]} images @param {number[]} savedAt
+ * When its devices can be led back, if what their headers tell one after another makes it.
+ * @param {Image[]} images
+ * @param {Rec[]} records
  * @param {{ at: number, turnsBack: (standing: Standing) => boolean }} options
  */
-function turnsBackAtOne(images, savedAt, { at, turnsBack }) {
+function turnsBackAt(images, records, { at, turnsBack }) {
   const stopArcsMs = Math.max(...images.map(({ begunAt }) => begunAt)) - at
   /** @type {Standing['announced']} */
   const announced = images.map(() => undefined)
-  const inTurn = images.map((_, index) => index).sort((a, b) => savedAt[a] - savedAt[b])
-  return inTurn.some(index => {
-    const { device, bytes } = images[index]
-    if (!framed.has(device.driver)) return false
-    announced[index] = { bytes: Math.min(bytes, device.chunkBytes ?? bytes), atMs: savedAt[index] - at }
+  const inTurn = records.filter(({ index }) => framed.has(images[index].device.driver))
+  inTurn.sort((a, b) => a.readAt - b.readAt)
+  return inTurn.find(({ index, bytes, readAt }) => {
+    announced[index] = { bytes, atMs: announced[index]?.atMs ?? readAt - at }
     return turnsBack({ stopArcsMs, announced })
-  })
+  })?.busyUntil
 }
 
 /** @param {import('./world.mjs').World} world @param {number} at */
@@ -74,7 +72,14 @@ export function startAll(world, at) {
   return Math.max(...devices.map(({ resumeMs }) => responders + world.command(resumeMs)))
 }
 
-/** @typedef {{ device: import('./workloads.mjs').Device, begunAt: number, bytes: number }} Image */
+/**
+ * @typedef {{ device: import('./workloads.mjs').Device, begunAt: number, bytes: number }} Image
+ * @typedef {object} Rec a record of a final image
+ * @property {number} index the device's
+ * @property {number} readAt when its header is read
+ * @property {number} bytes of the image up to its end
+ * @property {number} busyUntil the arc out of STOP_COPY waits for the SAVEs that run
+ */
 
 /**
  * One record each, loaded when its last byte is there.
@@ -90,16 +95,21 @@ function whole(world, images) {
     const { device, bytes } = images[index]
     return arrivedAt + world.transfer(device.loadMs, bytes, device.loadBytesPerMs)
   })
-  return { savedAt: shipments.map(({ readyAt }) => readyAt), loadedAt }
+  const busyUntil = Math.max(...shipments.map(({ readyAt }) => readyAt))
+  const records = shipments.map(({ readyAt, bytes }, index) => ({ index, readAt: readyAt, bytes, busyUntil }))
+  return { records, loadedAt }
 }
 
-/** When the first chunk can be read, and all is loaded. @param {import('./world.mjs').World} world @param {Image} image */
+/** The same of a device that moves alone. @param {import('./world.mjs').World} world @param {Image} image */
 function inChunks(world, image) {
-  let firstAt = image.begunAt
-  const loadedAt = chunked(world, image, savedAt => {
-    if (firstAt === image.begunAt) firstAt = savedAt
+  /** @type {Rec[]} */
+  const records = []
+  const loadedAt = chunked(world, image, (size, savedAt, readAt) => {
+    const before = records.at(-1)
+    if (before) before.busyUntil = Math.max(before.readAt, savedAt)
+    records.push({ index: 0, readAt, bytes: (before?.bytes ?? 0) + size, busyUntil: readAt })
   })
-  return { savedAt: [firstAt], loadedAt: [loadedAt] }
+  return { records, loadedAt: [loadedAt] }
 }
 
 /**
@@ -107,9 +117,9 @@ function inChunks(world, image) {
  * the next but one waits until a buffer was read.
  * @param {import('./world.mjs').World} world
  * @param {Image} image
- * @param {(savedAt: number) => void} onSaved told of each chunk
+ * @param {(bytes: number, savedAt: number, readAt: number) => void} onChunk
  */
-export function chunked(world, { device, begunAt, bytes }, onSaved = () => undefined) {
+export function chunked(world, { device, begunAt, bytes }, onChunk = () => undefined) {
   const { chunkBytes = bytes, saveMs, saveBytesPerMs, loadMs, loadBytesPerMs } = device
   /** @type {number[]} */
   const sentAt = []
@@ -118,7 +128,7 @@ export function chunked(world, { device, begunAt, bytes }, onSaved = () => undef
     const size = Math.min(left, chunkBytes)
     const bufferAt = sentAt.at(-2) ?? begunAt
     savedAt = Math.max(savedAt, bufferAt) + world.transfer(saveMs, size, saveBytesPerMs)
-    onSaved(savedAt)
+    onChunk(size, savedAt, Math.max(savedAt, sentAt.at(-1) ?? 0))
     sentAt.push(world.link.after(Math.max(savedAt, sentAt.at(-1) ?? 0), size))
     loadedAt =
       Math.max(loadedAt, /** @type {number} */ (sentAt.at(-1))) + world.transfer(loadMs, size, loadBytesPerMs)

@@ -115,7 +115,7 @@ export class Estimator {
 export interface Standing {
   /** Until all had stopped. */
   readonly stopArcsMs: number
-  /** By device: what the first record of its last image has told, and when. Undefined where none came yet. */
+  /** By device: what the headers of its last image have told so far, and when the first came. Undefined where none has. */
   readonly announced: readonly ({ readonly bytes: number; readonly atMs: number } | undefined)[]
 }
 

@@ -232,8 +232,7 @@ export class Migration {
     const samples = this.#members.map(({ samples }) => samples.at(-1))
     const bytes = samples.reduce((sum, sample) => sum + (sample?.bytes ?? 0), 0)
     const { decision, why } = reasoned
-    if (round > 0)
-      this.#rounds.push({ round, atMs: this.#timeline.ms, bytes, predicted, decision, why })
+    if (round > 0) this.#rounds.push({ round, atMs: this.#timeline.ms, bytes, predicted, decision, why })
     this.#tell({ kind: 'round', progress, reasoned, samples })
     this.#stop.throwIfStopped()
   }

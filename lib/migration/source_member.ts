@@ -14,11 +14,11 @@ import type { Stop } from './stop.ts'
 /** The least and the most that is waited for bytes that were promised, in ms. */
 const promiseLimits = { least: 1000, most: 10_000 }
 
-/** What a device that stands has announced. */
-export interface LastImage {
-  /** Bytes that are to be sent up to its end, of its stream from the stop on. */
+/** What a device that stands has announced of its last image, by the headers of its records. */
+export interface Announced {
+  /** From the stop to the end of the last record that is known: of several chunks more may follow. */
   readonly bytes: number
-  /** When its header was read, on the device's clock. */
+  /** When the first header was read, on the device's clock. */
   readonly readAt: number
 }
 
@@ -39,7 +39,7 @@ export class SourceMember {
   /** What was sent before it stopped, and all of it. */
   #sentBefore = 0
   #hasEnded = false
-  #lastImage: LastImage | undefined
+  #announced: Announced | undefined
   readonly #stop: Stop
 
   constructor(side: Side, outflow: Outflow, { wantsPrecopy, stop }: { wantsPrecopy: boolean; stop: Stop }) {
@@ -49,9 +49,9 @@ export class SourceMember {
     this.#stop = stop
   }
 
-  /** Undefined while it has not come, and for a driver that frames no images. */
-  get lastImage(): LastImage | undefined {
-    return this.#lastImage
+  /** Undefined before it stands, and for a driver that frames no images. */
+  get announced(): Announced | undefined {
+    return this.#announced
   }
 
   /** It is read while it runs: known when it was asked where it is. */
@@ -138,16 +138,24 @@ export class SourceMember {
     await this.outflow.end()
   }
 
-  /** Resolves when it has announced what it still gives, as far as its driver does: also where it gave nothing. */
-  async announced(): Promise<void> {
-    await this.#changed.until(() => !this.#hasImages || this.#hasEnded || this.#lastImage !== undefined)
+  /** Calls `look` when it has announced more, until it has announced all that its driver's framing tells, or has given it. */
+  async whileAnnouncing(look: () => void): Promise<void> {
+    await this.#changed.until(() => {
+      look()
+      return !this.#hasImages || this.#hasEnded || (this.#announced !== undefined && !this.#mayFollow)
+    })
   }
 
-  /** In the first record after the stop: of several chunks the others are not told of. */
+  /** Behind an image that fills what the destination sets aside for one there may be another: a chunk. */
+  get #mayFollow(): boolean {
+    const { announcedBytes = Infinity, begunImage } = this.outflow
+    return begunImage !== undefined && begunImage.end - begunImage.from >= announcedBytes
+  }
+
   #hear(readAt: number): void {
     const image = this.outflow.begunImage
-    if (this.#lastImage !== undefined || image === undefined || image.from < this.#sentBefore) return
-    this.#lastImage = { bytes: image.end - this.#sentBefore, readAt }
+    if (image === undefined || image.from < this.#sentBefore) return
+    this.#announced = { bytes: image.end - this.#sentBefore, readAt: this.#announced?.readAt ?? readAt }
     this.#changed.changed()
   }
 

@@ -162,10 +162,7 @@ export class SourceRole {
   /** As long as it is unsaid, the source goes back without asking: what every device announces is waited for, and weighed. */
   async #sayYielded(): Promise<void> {
     const { link, members, stop, weigh } = this.#o
-    const weighed = members.map(async member => {
-      await member.announced()
-      weigh(this.#standing)
-    })
+    const weighed = members.map(member => member.whileAnnouncing(() => weigh(this.#standing)))
     await stop.during(Promise.all(weighed))
     stop.throwIfStopped()
     this.#hasYielded = true
@@ -175,7 +172,7 @@ export class SourceRole {
   get #standing(): Standing {
     const { stoppingAt = 0, stoppedAt = 0 } = this.times
     const announced = this.#o.members.map(
-      ({ lastImage }) => lastImage && { bytes: lastImage.bytes, atMs: lastImage.readAt - stoppingAt },
+      ({ announced: one }) => one && { bytes: one.bytes, atMs: one.readAt - stoppingAt },
     )
     return { stopArcsMs: stoppedAt - stoppingAt, announced }
   }
