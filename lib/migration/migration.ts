@@ -57,7 +57,6 @@ export class Migration {
   readonly #dirtyLog: DirtyLog | undefined
   readonly #rounds: RoundReport[] = []
   #findings: readonly Finding[] = []
-  #stateBytes: readonly (number | undefined)[] = []
   #members: readonly SourceMember[] = []
   #estimator: Estimator | undefined
   #steered: Steered | undefined
@@ -163,7 +162,8 @@ export class Migration {
 
   /** In this process both sides are asked alike, so that what the other one tells is as it is. */
   #refuse(source: SideStatus, destination: SideStatus): void {
-    this.#stateBytes = source.devices.map(({ stateBytes }) => stateBytes)
+    for (const [index, member] of this.#members.entries())
+      member.stateBytes = source.devices[index]?.stateBytes
     const pairs = source.devices.map((from, index) => ({ from, to: destination.devices[index] as SideFacts }))
     this.#findings = preflight(pairs, { from: source.machine, to: destination.machine }, this.#options)
     const refusal = refuse(this.#findings)
@@ -187,7 +187,7 @@ export class Migration {
 
   async #precopy(prepared: Prepared): Promise<void> {
     const { bandwidth, clock, deadlineMs, participantMs, policy } = this.#options
-    const estimator = new Estimator(outlooks(this.#members, this.#stateBytes, prepared), { bandwidth })
+    const estimator = new Estimator(outlooks(this.#members, prepared), { bandwidth })
     this.#estimator = estimator
     const cancel = deadlineMs === undefined ? undefined : clock.after(deadlineMs, () => this.#cutShort())
     try {

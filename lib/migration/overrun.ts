@@ -45,7 +45,7 @@ export function overrun(estimator: Estimator, steered: Steered, standing: Standi
 export function overrunError(found: Overrun, device: string): VfioError {
   const { announcedBytes, foreseenBytes, downtimeMs, limitMs } = found
   const text =
-    `'${device}' has ${announcedBytes} bytes to give now that it stands, where ${foreseenBytes} were foreseen: ` +
+    `'${device}' announces ${announcedBytes} bytes now that it stands, where ${foreseenBytes} were foreseen: ` +
     `${Math.round(downtimeMs)} ms of downtime, ${limitMs} ms wanted. ` +
     `Migrate again, or allow it: a longer downtimeLimitMs, or onOverrun 'switch'`
   return new VfioError('ERR_VFIO_OVERRUN', text, { device })

@@ -27,6 +27,8 @@ export class SourceMember {
   readonly side: Side
   readonly outflow: Outflow
   readonly samples: RoundSample[] = []
+  /** MIG_DATA_SIZE, as the preflight heard of it; undefined where the driver does not tell. */
+  stateBytes: number | undefined
   precopyBytes = 0
   sideDataBytes = 0
   /** When the first bytes after the stop were read, and the last ones had been sent. */
@@ -138,18 +140,25 @@ export class SourceMember {
     await this.outflow.end()
   }
 
+  /**
+   * The last image comes in records of so many bytes, by the first record of mlx5; undefined before that was read, and
+   * where it is one record.
+   */
+  get chunkBytes(): number | undefined {
+    const { announcedBytes } = this.outflow
+    return announcedBytes !== undefined && announcedBytes < (this.stateBytes ?? 0)
+      ? announcedBytes
+      : undefined
+  }
+
   /** Calls `look` when it has announced more, until it has announced all that its driver's framing tells, or has given it. */
   async whileAnnouncing(look: () => void): Promise<void> {
     await this.#changed.until(() => {
       look()
-      return !this.#hasImages || this.#hasEnded || (this.#announced !== undefined && !this.#mayFollow)
+      return (
+        !this.#hasImages || this.#hasEnded || (this.#announced !== undefined && this.chunkBytes === undefined)
+      )
     })
-  }
-
-  /** Behind an image that fills what the destination sets aside for one there may be another: a chunk. */
-  get #mayFollow(): boolean {
-    const { announcedBytes = Infinity, begunImage } = this.outflow
-    return begunImage !== undefined && begunImage.end - begunImage.from >= announcedBytes
   }
 
   #hear(readAt: number): void {
