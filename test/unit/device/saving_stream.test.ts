@@ -110,6 +110,20 @@ describe('the saving stream', () => {
     assert.equal(await idle, 'idle')
   })
 
+  it('ends no process when its session ends while a loop has a chunk, and the loop is left then', async () => {
+    const { script, device, stream } = await saving('PRE_COPY')
+    const chunks = stream.chunks()
+    const first = chunks.next()
+    ;(await script.session.nextRead()).answer(1, script.arc, 'a')
+    await first
+    const reset = device.reset()
+    await new Promise(resolve => setImmediate(resolve))
+    await chunks.return('idle')
+    await reset
+    await new Promise(resolve => setImmediate(resolve))
+    await assert.rejects(stream.idle(), { code: 'ERR_VFIO_SESSION_ENDED' })
+  })
+
   it('fails with the errno of a read', async () => {
     const { script, stream } = await saving('PRE_COPY')
     collect(stream)
