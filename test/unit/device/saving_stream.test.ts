@@ -6,7 +6,7 @@ import { openDevice } from '#lib/device/open.js'
 import type { Device } from '#lib/device/device.js'
 import type { SavingStream } from '#lib/device/saving_stream.js'
 import { MockDevice, VirtualClock } from 'vfio-migrate/mock'
-import { ScriptedDevice } from './scripted_device.js'
+import { gate, ScriptedDevice } from './scripted_device.js'
 
 const ENOMSG = -42
 const ENODEV = -19
@@ -116,9 +116,12 @@ describe('the saving stream', () => {
     const first = chunks.next()
     ;(await script.session.nextRead()).answer(1, script.arc, 'a')
     await first
+    const { promise: closed, open: close } = gate<void>()
+    script.session.close = () => closed
     const reset = device.reset()
     await new Promise(resolve => setImmediate(resolve))
     await chunks.return('idle')
+    close()
     await reset
     await new Promise(resolve => setImmediate(resolve))
     await assert.rejects(stream.idle(), { code: 'ERR_VFIO_SESSION_ENDED' })
