@@ -116,12 +116,12 @@ describe('the saving stream', () => {
     const first = chunks.next()
     ;(await script.session.nextRead()).answer(1, script.arc, 'a')
     await first
-    const { promise: closed, open: close } = gate<void>()
+    const { promise: closed, open: close } = gate<undefined>()
     script.session.close = () => closed
     const reset = device.reset()
     await new Promise(resolve => setImmediate(resolve))
     await chunks.return('idle')
-    close()
+    close(undefined)
     await reset
     await new Promise(resolve => setImmediate(resolve))
     await assert.rejects(stream.idle(), { code: 'ERR_VFIO_SESSION_ENDED' })
