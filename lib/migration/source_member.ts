@@ -193,6 +193,7 @@ export class SourceMember {
 
   async #drain(until: Pause): Promise<{ bytes: number; firstAt: number | undefined }> {
     const { savingStream, clock } = this.side.device
+    savingStream.summarize()
     let bytes = 0
     let firstAt: number | undefined
     for await (const chunk of savingStream.chunksToRelease(until)) {
