@@ -125,9 +125,9 @@ export class SavingStream extends Readable {
         if (next !== 'more') return next
       }
     } finally {
-      this.off('error', toldByRejection)
       this.#readers--
       this.#loops--
+      this.#stopListening()
       this.#serve()
     }
   }
@@ -314,8 +314,13 @@ export class SavingStream extends Readable {
       }
     } finally {
       this.#readers--
-      this.off('error', toldByRejection)
+      this.#stopListening()
     }
+  }
+
+  /** An error that is on its way must find a listener, or it ends the process. */
+  #stopListening(): void {
+    if (!this.destroyed) this.off('error', toldByRejection)
   }
 
   #ended(): VfioError {

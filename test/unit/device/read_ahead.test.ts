@@ -192,7 +192,7 @@ describe('the buffers of a session', () => {
     [null, TypeError],
   ] as const) {
     it(`are not ${JSON.stringify(wrong)}`, () => {
-      assert.throws(() => checkBuffers(wrong as never), Type)
+      assert.throws(() => checkBuffers(wrong), Type)
     })
   }
 })
