@@ -10,21 +10,21 @@ const USER = process.getuid?.() ?? 0
 const NAMESPACE = readlinkSync('/proc/self/ns/pid').replace(/\D/g, '')
 const OURS = new RegExp(`^vfio-migrate-[a-z]+-${USER}-${NAMESPACE}-(\\d+)-`)
 
-/** @param {string} parent @param {string} entry */
-function isLeftOver(parent, entry) {
+/** @param {string} entry */
+function isLeftOver(entry) {
   const owner = entry.match(OURS)?.[1]
   if (!owner || existsSync(`/proc/${owner}`)) return false
-  return lstatSync(join(parent, entry)).uid === USER
+  return lstatSync(join(tmpdir(), entry)).uid === USER
 }
 
-/** @param {string} purpose @param {string} [parent] @returns {string} */
-export function temporaryDirectory(purpose, parent = tmpdir()) {
-  for (const entry of readdirSync(parent)) {
+/** @param {string} purpose @returns {string} */
+export function temporaryDirectory(purpose) {
+  for (const entry of readdirSync(tmpdir())) {
     try {
-      if (isLeftOver(parent, entry)) rmSync(join(parent, entry), { recursive: true, force: true })
+      if (isLeftOver(entry)) rmSync(join(tmpdir(), entry), { recursive: true, force: true })
     } catch {
       // Another run was faster, or it is not ours to remove after all: this run does not need it gone.
     }
   }
-  return mkdtempSync(join(parent, `vfio-migrate-${purpose}-${USER}-${NAMESPACE}-${process.pid}-`))
+  return mkdtempSync(join(tmpdir(), `vfio-migrate-${purpose}-${USER}-${NAMESPACE}-${process.pid}-`))
 }
