@@ -25,7 +25,7 @@ enum { kError, kStop, kRunning, kStopCopy, kResuming, kRunningP2p, kPreCopy, kPr
 void lock(void);
 void unlock(void);
 void wait_for_change(int milliseconds);  // called and returns with the lock held
-void changed(void);
+void changed(void);                      // with the lock held
 long now_ms(void);
 void note(const char* format, ...);      // %s %d %x (64 bits); one line of the log
 void mismatch(const char* format, ...);  // the caller broke the kernel's contract: fails the test
