@@ -16,12 +16,15 @@ import { settle } from './judge.mjs'
 
 const { VFIO_MIGRATE_BENCH_SAVE: yardstick = '', VFIO_MIGRATE_BENCH_SAVED: command = '' } = process.env
 
-/** No pre-copy: then what is read in STOP_COPY is all there is, and the same every time. */
-const capabilities = { migration_tracking_state: false }
+/**
+ * What lies before the state: the record that begins the stream, the header of the one that has the image, and the image's
+ * own, with an id that no other image has.
+ */
+const headerBytes = 24 + 16 + 80
 
 /** @param {Device} device @param {boolean} isSummed */
 const byYardstick = (device, isSummed) =>
-  answerOf([yardstick, '3', ...(isSummed ? ['sum'] : [])], { fds: [device.lend().device] })
+  answerOf([yardstick, '3', ...(isSummed ? [String(headerBytes)] : [])], { fds: [device.lend().device] })
 
 /** @param {Device} device @param {boolean} isSummed */
 async function byCommand(device, isSummed) {
@@ -36,14 +39,16 @@ async function byCommand(device, isSummed) {
   ])
   if (typeof sink === 'number') closeSync(sink)
   if (code !== 0) throw new Error(`save has ended with ${code}`)
-  await device.setState('RUNNING')
   return { ...JSON.parse(answer), crc32: sum }
 }
 
 /** @param {import('node:stream').Readable} stream */
 async function sumOf(stream) {
-  let sum = 0
-  for await (const chunk of stream) sum = crc32(chunk, sum)
+  let [sum, bytes] = [0, 0]
+  for await (const chunk of stream) {
+    sum = crc32(chunk.subarray(Math.max(0, headerBytes - bytes)), sum)
+    bytes += chunk.length
+  }
   return sum
 }
 
@@ -68,8 +73,10 @@ async function measureOnce(device, rounds, bytes) {
 }
 
 const [rounds = '', size = '', subject = ''] = process.argv.slice(2)
-const bottle = await openBottle({ functions: 1, size: Number(size), rate: 0, capabilities })
+const bottle = await openBottle({ functions: 1, size: Number(size) })
 const device = await openDevice(bottle.functions[0]?.address ?? '')
+// From where there is no pre-copy: what is read in STOP_COPY is all there is, and the same every time.
+await device.setState('STOP')
 const bytes = await checkArrival(device)
 const row = await settle(JSON.parse(subject), () => measureOnce(device, Number(rounds), bytes))
 await device.close()

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The yardstick of saving a device, which is open and lent to it by its number:
 //
-//   save DEVICE [sum]
+//   save DEVICE [HEADERS]
 //
-// Brings it into STOP_COPY and times a loop of read(2) over 1 MiB on its data_fd, until there is no
-// more. The device is in RUNNING then.
+// Brings it from STOP into STOP_COPY and times a loop of read(2) over 1 MiB on its data_fd, until
+// there is no more. The device is in STOP again then. With HEADERS all is summed but the so many
+// bytes at its beginning.
 #include <linux/vfio.h>
-#include <stdbool.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -31,11 +31,11 @@ static int go(int device, uint32_t to) {
 
 int main(int argc, char* argv[]) {
   if (argc < 2) {
-    fputs("usage: save DEVICE [sum]\n", stderr);
+    fputs("usage: save DEVICE [HEADERS]\n", stderr);
     return 2;
   }
   int device = atoi(argv[1]);
-  bool is_summed = argc > 2;
+  uint64_t headers = argc > 2 ? strtoull(argv[2], NULL, 10) : UINT64_MAX;
   unsigned char* piece = allocate(kPieceBytes);
   uint64_t bytes = 0;
   uint32_t sum = 0;
@@ -44,11 +44,14 @@ int main(int argc, char* argv[]) {
 
   begin();
   while ((count = read(fd, piece, kPieceBytes)) > 0) {
-    if (is_summed) sum = crc32(sum, piece, count);
+    if (bytes + count > headers) {
+      size_t skipped = bytes < headers ? headers - bytes : 0;
+      sum = crc32(sum, piece + skipped, count - skipped);
+    }
     bytes += count;
   }
   if (count < 0) fail("read");
   tell(bytes, sum);
-  go(device, VFIO_DEVICE_STATE_RUNNING);
+  go(device, VFIO_DEVICE_STATE_STOP);
   return 0;
 }
