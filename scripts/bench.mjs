@@ -39,7 +39,7 @@ const writtenMiB = 64
 
 /** What is saved in the guest is so much smaller; it is several times in memory. */
 const guestShare = 4
-const GUEST = { vfs: 2, memory: 3072, timeoutSeconds: 3600 }
+const GUEST = { vfs: 1, memory: 3072, timeoutSeconds: 3600 }
 
 function choose() {
   const { values } = readArguments(USAGE, {

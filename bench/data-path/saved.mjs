@@ -2,6 +2,7 @@
 // Runs in the guest: saves the device that is lent as fd 3 into the standard output by the command itself, and writes to
 // fd 4 how long it took from the answer to STOP_COPY to the last byte taken.
 import { writeSync } from 'node:fs'
+import { Writable } from 'node:stream'
 import { run } from '../../dist/cli/run.js'
 import { openDevice } from '../../dist/index.js'
 
@@ -30,8 +31,12 @@ function tell(begun, before, bytes) {
   writeSync(resultFd, JSON.stringify({ seconds, cpuSeconds: (user + system) / 1e6, bytes }))
 }
 
-const { stdout, stderr, stdin } = process
+/** What is said of a success is for nobody. @type {Buffer[]} */
+const said = []
+const stderr = new Writable({ write: (chunk, _, done) => (said.push(chunk), done()) })
+const { stdout, stdin } = process
 process.exitCode = await run(['node', 'vfio-migrate', 'save', '--raw', `fd:${deviceFd}`, '-o', '-'], {
   ...{ stdout, stderr, stdin },
   openDevice: async (target, options) => watch(await openDevice(target, options)),
 })
+if (process.exitCode !== 0) process.stderr.write(Buffer.concat(said))
