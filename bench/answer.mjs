@@ -9,10 +9,11 @@ const longestMs = 300_000
 
 /**
  * @param {string[]} command
- * @param {{ env?: Record<string, string>, fds?: number[] }} [how] the program's fds from 3 on
+ * @param {{ env?: Record<string, string>, fds?: number[], cwd?: string }} [how] the program's fds from 3 on
  */
-export async function answerOf([program = '', ...args], { env = {}, fds = [] } = {}) {
+export async function answerOf([program = '', ...args], { env = {}, fds = [], cwd } = {}) {
   const child = spawn(program, args, {
+    cwd,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'inherit', ...fds],
     timeout: longestMs,

@@ -13,7 +13,7 @@ import { answerOf } from '../answer.mjs'
  *
  * @typedef {object} Place where they run
  * @property {string} yardsticks the directory of the compiled ones
- * @property {string} fakeKernel the library that is preloaded under ours
+ * @property {string} fakeKernel the library that is preloaded under ours, from the root of the repository
  * @property {number} bytes
  * @property {string} source
  * @property {string} warmUp
@@ -25,6 +25,7 @@ import { answerOf } from '../answer.mjs'
  * @property {boolean} [writesMemory] what arrives is the beginning of the source, again and again
  */
 
+const root = fileURLToPath(new URL('../..', import.meta.url))
 const ways = fileURLToPath(new URL('ways.mjs', import.meta.url))
 
 /** @param {Place} place @returns {Record<string, Program>} */
@@ -35,6 +36,7 @@ export function programsIn({ yardsticks, fakeKernel, ...files }) {
   const way = (/** @type {string} */ name, options = {}, /** @type {string[]} */ prefix = []) =>
     answerOf([...prefix, process.execPath, ways, name, JSON.stringify({ ...files, ...options })], {
       env: { LD_PRELOAD: fakeKernel },
+      cwd: root,
     })
   const toReceiver = async (
     /** @type {boolean} */ isSummed,
