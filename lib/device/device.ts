@@ -122,7 +122,7 @@ export class Device {
     const { backend } = facts
     this.#facts = facts
     this.#backend = backend
-    this.#session = new DeviceSession(backend.name, facts.buffers)
+    this.#session = new DeviceSession(backend, facts.buffers)
     this.#path = new PathDriver(backend, facts.capabilities, this.#session)
     this.name = backend.name
     this.driver = backend.driver

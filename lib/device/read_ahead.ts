@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { ReadAnswer, SessionCalls } from '../backend/seam.ts'
+import type { PumpAnswer, ReadAnswer, SessionCalls } from '../backend/seam.ts'
 import { errno } from '../kernel/errno.ts'
 import type { Buffers } from './buffers.ts'
 
@@ -13,6 +13,17 @@ export interface News {
 
 /** Why no more bytes come: the device's last one was read, or a read has failed with this -errno or error. */
 export type Over = 'end' | number | Error
+
+const nothing = new Uint8Array(0)
+
+/** Takes what the device gives past this, until that has nothing now or something else stops it. */
+export interface Diversion {
+  /** What it has read so far. */
+  readonly bytesRead: number
+  /** It is to run no more. */
+  readonly isOver: boolean
+  run(waitMs: number): Promise<PumpAnswer>
+}
 
 /**
  * The reads of a saving session: several are posted at once, answered in their order, and what they gave lies here until
@@ -36,7 +47,10 @@ export class ReadAhead {
   #isLeaving = false
   #over: Over | undefined
   #isStopped = false
+  /** The device has left the saving group, and has no more. */
+  #isLeft = false
   #bytesRead = 0
+  #diversion: Diversion | undefined
 
   /** `onNews` is told of bytes, of a pause, and of the end. */
   constructor(session: SessionCalls, buffers: Required<Buffers>, onNews: () => void) {
@@ -47,7 +61,7 @@ export class ReadAhead {
 
   /** All that was read, in bytes. */
   get bytesRead(): number {
-    return this.#bytesRead
+    return this.#bytesRead + (this.#diversion?.bytesRead ?? 0)
   }
 
   /** What was read and not taken, in bytes. */
@@ -69,6 +83,12 @@ export class ReadAhead {
     return this.#ready.length === 0 ? this.#over : undefined
   }
 
+  /** Whoever takes now sets the diversion going. */
+  get mayDivert(): boolean {
+    if (this.#diversion === undefined || this.#diversion.isOver) return false
+    return this.#posted === 0 && this.#ready.length === 0 && this.#mayPost
+  }
+
   start(): void {
     if (this.#isStarted) return
     this.#isStarted = true
@@ -76,11 +96,30 @@ export class ReadAhead {
   }
 
   take(): ReadAnswer | undefined {
+    if (this.mayDivert) this.#divert()
     const answer = this.#ready.shift()
     if (answer === undefined) return undefined
     this.#readyBytes -= answer.result
     this.#post()
     return answer
+  }
+
+  /**
+   * From now on the diversion gets everything behind what was read ahead, until this is called without one. It is set going
+   * by whoever takes and finds nothing: by then all before it is done with. Either ends the reading ahead, until it is
+   * started again.
+   */
+  divert(diversion?: Diversion): void {
+    this.#bytesRead += this.#diversion?.bytesRead ?? 0
+    this.#diversion = diversion
+    this.#isStarted = false
+  }
+
+  /** Somebody took this and could not use it: it is the first to be taken. */
+  giveBack(data: Uint8Array): void {
+    if (data.length === 0 || this.#isStopped) return
+    this.#ready.unshift({ result: data.length, data, arc: 0 })
+    this.#readyBytes += data.length
   }
 
   /** There may be something to read again. */
@@ -90,7 +129,8 @@ export class ReadAhead {
     this.#waitMs = waitMs
     this.#isLeaving = leaving ?? this.#isLeaving
     this.#stopCopyArc = stopCopyArc ?? this.#stopCopyArc
-    this.#post()
+    this.#isLeft = false
+    this.#goOn()
   }
 
   /** The device is about to leave the saving group: ENODEV from now on is the answer to that. */
@@ -105,7 +145,14 @@ export class ReadAhead {
     this.#readyBytes = 0
   }
 
+  /** A diversion begins only when its user asks: what that has in hand comes first. */
+  #goOn(): void {
+    if (this.#diversion) this.#onNews()
+    else this.#post()
+  }
+
   #post(): void {
+    if (this.#diversion) return
     const { count, bytes } = this.#buffers
     while (this.#mayPost && this.#posted + this.#ready.length < count) {
       if (this.#posted === 0) {
@@ -118,7 +165,8 @@ export class ReadAhead {
   }
 
   get #mayPost(): boolean {
-    return this.#isStarted && !this.#isStopped && !this.#isDry && this.#over === undefined
+    const isOver = this.#isStopped || this.#isLeft || this.#over !== undefined
+    return this.#isStarted && !this.#isDry && !isOver
   }
 
   #follow(read: Promise<ReadAnswer>): void {
@@ -137,11 +185,35 @@ export class ReadAhead {
     if (this.#isStopped || this.#over !== undefined) return
     this.#isInterrupted ||= result <= 0
     if (result > 0) this.#keep(answer)
-    else if (result === 0 && arc >= this.#stopCopyArc) this.#end('end')
-    else if (result === 0 || result === -errno.ENOMSG) this.#pause(nudges)
     // It was not made.
-    else if (result === -errno.EAGAIN) this.#post()
-    else if (!(this.#isLeaving && result === -errno.ENODEV)) this.#end(result)
+    else if (result === -errno.EAGAIN) this.#goOn()
+    else this.#cease(result, arc, nudges)
+  }
+
+  /** A read gave nothing. */
+  #cease(result: number, arc: number, nudges: number): void {
+    if (result === 0 && arc >= this.#stopCopyArc) this.#end('end')
+    else if (result === 0 || result === -errno.ENOMSG) this.#pause(nudges)
+    else if (this.#isLeaving && result === -errno.ENODEV) this.#isLeft = true
+    else this.#end(result)
+  }
+
+  #divert(): void {
+    this.#posted++
+    const nudges = this.#nudges
+    this.#diversion?.run(this.#waitMs).then(
+      answer => this.#takeDiverted(answer, nudges),
+      (crash: unknown) => this.#end(crash as Error),
+    )
+  }
+
+  #takeDiverted({ result, call, bytes, arc, rest = nothing }: PumpAnswer, nudges: number): void {
+    this.#posted--
+    if (bytes + rest.length > 0) this.#waitMs = 0
+    this.giveBack(rest)
+    const isRead = call === 'read' && result <= 0 && result !== -errno.ECANCELED
+    if (isRead && !this.#isStopped) this.#cease(result, arc, nudges)
+    this.#onNews()
   }
 
   #keep(answer: ReadAnswer): void {
@@ -158,7 +230,7 @@ export class ReadAhead {
   #pause(nudges: number): void {
     this.#isDry = nudges === this.#nudges
     if (this.#isDry) this.#onNews()
-    else this.#post()
+    else this.#goOn()
   }
 
   #end(over: Over): void {

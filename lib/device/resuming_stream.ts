@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Writable } from 'node:stream'
 import type { SessionCalls } from '../backend/seam.ts'
-import { type VfioError, VfioSystemError } from '../errors.ts'
+import { throwIfAborted } from '../abort.ts'
+import type { Clock } from '../clock.ts'
+import { VfioError, VfioSystemError } from '../errors.ts'
 import { errno } from '../kernel/errno.ts'
 import type { Buffers } from './buffers.ts'
+import { PumpIn } from './pump_in.ts'
+import { checkPump, type Pumped, type PumpOptions } from './pump_options.ts'
 
 /**
  * What a device in RESUMING takes in: an ordinary Writable over the session's data_fd. A driver may load each record
@@ -15,20 +19,28 @@ import type { Buffers } from './buffers.ts'
 export class ResumingStream extends Writable {
   readonly #session: SessionCalls
   readonly #device: string
+  readonly #clock: Clock
   #bytesWritten = 0
   #loading = 0
   #over = false
+  #pump: PumpIn | undefined
+  /** Resolves when the last pump is over. */
+  #pumped = Promise.resolve()
 
   /** @internal */
-  constructor(session: SessionCalls, device: string, { count, bytes }: Required<Buffers>) {
-    super({ highWaterMark: count * bytes })
+  constructor(
+    session: SessionCalls,
+    { device, clock, buffers }: { device: string; clock: Clock; buffers: Required<Buffers> },
+  ) {
+    super({ highWaterMark: buffers.count * buffers.bytes })
     this.#session = session
     this.#device = device
+    this.#clock = clock
   }
 
   /** Bytes that the device has taken. */
   get bytesWritten(): number {
-    return this.#bytesWritten
+    return this.#bytesWritten + (this.#pump?.bytesWritten ?? 0)
   }
 
   /** Sums what is written from now on: before the first of it. @internal */
@@ -43,13 +55,64 @@ export class ResumingStream extends Writable {
   async load(chunk: Uint8Array): Promise<void> {
     this.#loading++
     try {
-      const failure = this.#count(await this.#session.write(chunk))
-      if (failure === undefined) return
-      this.destroy(failure)
-      throw failure
+      const answer = await this.#session.write(chunk)
+      if (answer < 0) throw this.#fail(answer)
+      this.#bytesWritten += answer
     } finally {
       this.#loading--
     }
+  }
+
+  /**
+   * Gives the device what an fd has, from where that stands up to its end: a file, pipe or socket, whether it blocks or not.
+   * For a kernel's device the bytes go past JavaScript, and {@link bytesWritten} counts them meanwhile. `fd` stays the
+   * caller's, and open until this has settled; the stream is not ended by it. What is written meanwhile comes behind it.
+   *
+   * When the signal fires, or the fd fails, the device has taken all that was read of it, and more may be written. A failure
+   * of the device is as final as one of any write. One at a time, and behind writes that were called back: ERR_VFIO_BUSY.
+   */
+  async pump(fd: number, options: PumpOptions = {}): Promise<Pumped<'end' | 'limit'>> {
+    checkPump(fd, options)
+    throwIfAborted(options.signal)
+    this.#checkFree()
+    const pump = new PumpIn(this.#clock, fd, options)
+    const work = this.#load(pump)
+    this.#pumped = work.then(
+      () => undefined,
+      () => undefined,
+    )
+    return await work
+  }
+
+  async #load(pump: PumpIn): Promise<Pumped<'end' | 'limit'>> {
+    this.#loading++
+    this.#pump = pump
+    this.on('error', toldByRejection)
+    try {
+      const answer = await pump.run(this.#session)
+      if (answer === undefined) return await pump.copy(chunk => this.load(chunk))
+      this.#bytesWritten += answer.bytes
+      if (this.destroyed) throw this.errored ?? this.#ended('pump()')
+      if (answer.call === 'write' && answer.result < 0) throw this.#fail(answer.result)
+      return { bytes: answer.bytes, pause: pump.endOf(answer) }
+    } finally {
+      this.#pump = undefined
+      this.#loading--
+      // An error that is on its way must find a listener, or it ends the process.
+      if (!this.destroyed) this.off('error', toldByRejection)
+    }
+  }
+
+  #checkFree(): void {
+    if (this.destroyed || this.writableEnded) throw this.#ended('pump()')
+    if (!this.isWriting) return
+    const text = `'${this.#device}': pump() is refused while bytes are being written to the resuming stream`
+    throw new VfioError('ERR_VFIO_BUSY', text, { device: this.#device })
+  }
+
+  #ended(operation: string): VfioError {
+    const text = `'${this.#device}': ${operation} came too late: the resuming stream was ended or destroyed`
+    return new VfioError('ERR_VFIO_SESSION_ENDED', text, { device: this.#device })
   }
 
   /** CRC-32 of all that the device has taken, summed where it was written; undefined where nobody has. @internal */
@@ -77,7 +140,7 @@ export class ResumingStream extends Writable {
   }
 
   override _write(chunk: Buffer, _encoding: string, callback: (error?: Error | null) => void): void {
-    this.#session.write(chunk).then(answer => callback(this.#count(answer)), callback)
+    this.#writeBehind(chunk).then(answer => callback(this.#count(answer)), callback)
   }
 
   override _writev(
@@ -85,10 +148,15 @@ export class ResumingStream extends Writable {
     callback: (error?: Error | null) => void,
   ): void {
     // The lane keeps their order and makes no system call after a failure.
-    Promise.all(chunks.map(({ chunk }) => this.#session.write(chunk))).then(answers => {
+    Promise.all(chunks.map(({ chunk }) => this.#writeBehind(chunk))).then(answers => {
       const failures = answers.map(answer => this.#count(answer))
       callback(failures.find(failure => failure !== undefined))
     }, callback)
+  }
+
+  override _final(callback: (error?: Error | null) => void): void {
+    if (this.#pump) void this.#pumped.then(() => callback())
+    else callback()
   }
 
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
@@ -99,6 +167,17 @@ export class ResumingStream extends Writable {
         // A simulated kernel has crashed, which is told to who is told at all: as an event it could end the process.
         (crash: unknown) => callback(error ?? (this.listenerCount('error') > 0 ? (crash as Error) : null)),
       )
+  }
+
+  #writeBehind(chunk: Uint8Array): Promise<number> {
+    if (this.#pump) return this.#pumped.then(() => this.#session.write(chunk))
+    return this.#session.write(chunk)
+  }
+
+  #fail(answer: number): VfioSystemError {
+    const failure = this.#failure(answer)
+    this.destroy(failure)
+    return failure
   }
 
   #count(answer: number): VfioSystemError | undefined {
@@ -119,6 +198,8 @@ export class ResumingStream extends Writable {
     )
   }
 }
+
+const toldByRejection = (): void => undefined
 
 /** What else than the bytes can be wrong, by errno; `after` is where. */
 const otherFailures: Readonly<Record<number, (after: string) => string>> = {

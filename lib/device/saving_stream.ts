@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Readable } from 'node:stream'
+import { throwIfAborted } from '../abort.ts'
 import type { ReadAnswer, SessionCalls } from '../backend/seam.ts'
+import type { Clock } from '../clock.ts'
 import { VfioError, VfioSystemError } from '../errors.ts'
 import { errno } from '../kernel/errno.ts'
 import type { Buffers } from './buffers.ts'
+import { checkPause, checkPump, type Pumped, type SavingPumpOptions } from './pump_options.ts'
+import { PumpOut } from './pump_out.ts'
 import { ReadAhead, type News } from './read_ahead.ts'
 import { writerTo, type Sink } from './sink.ts'
 
@@ -31,6 +35,7 @@ export type Pause = 'idle' | 'end'
 export class SavingStream extends Readable {
   readonly #session: SessionCalls
   readonly #device: string
+  readonly #clock: Clock
   readonly #ahead: ReadAhead
   readonly #waiters = new Set<() => void>()
   readonly #releasable = new WeakSet<Buffer>()
@@ -38,6 +43,7 @@ export class SavingStream extends Readable {
   #readers = 0
   /** Loops over chunks() that are under way: they take what is read before the Readable gets it. */
   #loops = 0
+  #pump: PumpOut | undefined
   #wanted = false
   #endReached = false
   /** Reading has failed, and whoever reads next is told. */
@@ -48,10 +54,14 @@ export class SavingStream extends Readable {
   #told = false
 
   /** @internal */
-  constructor(session: SessionCalls, device: string, buffers: Required<Buffers>) {
+  constructor(
+    session: SessionCalls,
+    { device, clock, buffers }: { device: string; clock: Clock; buffers: Required<Buffers> },
+  ) {
     super({ highWaterMark: buffers.bytes })
     this.#session = session
     this.#device = device
+    this.#clock = clock
     this.#ahead = new ReadAhead(session, buffers, () => this.#onNews())
     this.once('end', () => this.#wake())
     this.once('close', () => {
@@ -62,7 +72,7 @@ export class SavingStream extends Readable {
 
   /** Bytes that were read from the device and not yet taken by the consumer. */
   get bufferedBytes(): number {
-    return this.readableLength + this.#ahead.bytes
+    return this.readableLength + this.#ahead.bytes + (this.#pump?.heldBytes ?? 0)
   }
 
   /** Bytes that were read from the device so far. */
@@ -110,7 +120,12 @@ export class SavingStream extends Readable {
     return this.#sums.get(chunk)
   }
 
-  async *#chunks(until: Pause, then: (chunk: Buffer) => void): AsyncGenerator<Buffer, Pause, void> {
+  async *#chunks(
+    until: Pause,
+    then: (chunk: Buffer) => void,
+    pump?: PumpOut,
+  ): AsyncGenerator<Buffer, Pause, void> {
+    if (this.#pump !== pump) throw this.#busy('chunks()')
     this.#loops++
     this.#readers++
     this.on('error', toldByRejection)
@@ -124,6 +139,7 @@ export class SavingStream extends Readable {
         }
         const next = await this.#until(() => this.#whatNow(until))
         if (next !== 'more') return next
+        if (pump?.isOver) return until
       }
     } finally {
       this.#readers--
@@ -134,7 +150,8 @@ export class SavingStream extends Readable {
   }
 
   #whatNow(until: Pause): Pause | 'more' | undefined {
-    if (this.bufferedBytes > 0 || this.#endsNow) return 'more'
+    if (this.#pump?.isOver || this.#ahead.mayDivert) return 'more'
+    if (this.readableLength + this.#ahead.bytes > 0 || this.#endsNow) return 'more'
     return until === 'idle' ? this.#idleNow() : undefined
   }
 
@@ -145,10 +162,11 @@ export class SavingStream extends Readable {
 
   /**
    * Writes everything up to the next pause into `sink`, at the sink's pace. Takes only sinks that have consumed the
-   * bytes when they call back: a socket, a TLS socket, a file stream or an fd. For anything else use `pipeline`. When the
-   * sink fails, the chunk that it failed on is lost; the stream can be read on.
+   * bytes when they call back: a socket, a TLS socket, a file stream or an fd, into which it {@link pump}s. For anything else
+   * use `pipeline`. When the sink is a stream and fails, the chunk that it failed on is lost; this can be read on.
    */
-  async copyTo(sink: Sink, options: { until?: Pause } = {}): Promise<{ bytes: number; pause: Pause }> {
+  async copyTo(sink: Sink, options: { until?: Pause } = {}): Promise<Pumped<Pause>> {
+    if (typeof sink === 'number') return (await this.pump(sink, options)) as Pumped<Pause>
     const put = writerTo(sink)
     const chunks = this.chunks(options)
     try {
@@ -157,6 +175,48 @@ export class SavingStream extends Readable {
         if (done) return { bytes, pause: value }
         await put(value)
         bytes += value.length
+      }
+    } finally {
+      await chunks.return('idle')
+    }
+  }
+
+  /**
+   * Writes everything up to the next pause to an fd, a file, pipe or socket, whether it blocks or not. On a kernel's device
+   * the bytes go past JavaScript, so that nothing is allocated, copied or waited for here; {@link bytesRead} counts them
+   * meanwhile. What was read ahead goes first. `fd` stays the caller's, and open until this has settled.
+   *
+   * Nobody else may read at the same time: ERR_VFIO_BUSY. When the signal fires, or the fd takes no more (its errno), what
+   * was read and not taken is read again, first. A write to a file is waited for wherever it hangs.
+   */
+  async pump(fd: number, options: SavingPumpOptions = {}): Promise<Pumped<Pause | 'limit'>> {
+    checkPump(fd, options)
+    checkPause(options.until)
+    throwIfAborted(options.signal)
+    if (this.#loops > 0 || this.listenerCount('data') + this.listenerCount('readable') > 0)
+      throw this.#busy('pump()')
+    const pump = new PumpOut(this.#session, this.#clock, { fd, options, onStop: () => this.#onNews() })
+    this.#pump = pump
+    if (pump.runs) this.#ahead.divert(pump)
+    try {
+      const pause = await this.#putInto(pump, options.until ?? 'end')
+      return { bytes: pump.bytes, pause }
+    } finally {
+      pump.close()
+      this.#pump = undefined
+      if (pump.runs) this.#ahead.divert()
+      if (this.#wanted) this.#ahead.start()
+    }
+  }
+
+  async #putInto(pump: PumpOut, until: Pause): Promise<Pause | 'limit'> {
+    const chunks = this.#chunks(until, chunk => this.release(chunk), pump)
+    try {
+      for (;;) {
+        const { done, value } = await chunks.next()
+        if (done) return pump.stoppedAt(value)
+        this.#ahead.giveBack(await pump.put(value))
+        if (pump.isOver) return pump.stoppedAt(until)
       }
     } finally {
       await chunks.return('idle')
@@ -334,6 +394,11 @@ export class SavingStream extends Readable {
   /** An error that is on its way must find a listener, or it ends the process. */
   #stopListening(): void {
     if (!this.destroyed) this.off('error', toldByRejection)
+  }
+
+  #busy(operation: string): VfioError {
+    const text = `'${this.#device}': ${operation} is refused while somebody else reads the saving stream`
+    return new VfioError('ERR_VFIO_BUSY', text, { device: this.#device })
   }
 
   #ended(): VfioError {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { ArcsAnswer } from '../backend/seam.ts'
+import type { ArcsAnswer, DeviceBackend } from '../backend/seam.ts'
+import type { Clock } from '../clock.ts'
 import { VfioError } from '../errors.ts'
 import { savingGroup, type StateName } from '../kernel/state.ts'
 import type { Buffers } from './buffers.ts'
@@ -10,11 +11,13 @@ import { endsSession, opensSession, type Edge } from './transition.ts'
 /** The session of a device, of which there is at most one, kept in step with the kernel's. @internal */
 export class DeviceSession {
   readonly #device: string
+  readonly #clock: Clock
   readonly #buffers: Required<Buffers>
   #stream: SavingStream | ResumingStream | undefined
 
-  constructor(device: string, buffers: Required<Buffers>) {
-    this.#device = device
+  constructor({ name, clock }: Pick<DeviceBackend, 'name' | 'clock'>, buffers: Required<Buffers>) {
+    this.#device = name
+    this.#clock = clock
     this.#buffers = buffers
   }
 
@@ -55,7 +58,8 @@ export class DeviceSession {
       if (endsSession(edge)) await this.end(`setState() led it from ${edge.from} to ${edge.to}`)
       if (opensSession(edge) && answer.session !== undefined) {
         const Stream = edge.to === 'RESUMING' ? ResumingStream : SavingStream
-        this.#stream = new Stream(answer.session, this.#device, this.#buffers)
+        const facts = { device: this.#device, clock: this.#clock, buffers: this.#buffers }
+        this.#stream = new Stream(answer.session, facts)
       }
     }
     // Whatever the driver would still answer is no part of a state.

@@ -2,7 +2,8 @@
 
 /**
  * Linux errno numbers with their names and the kernel's meaning. libuv's table lacks some that VFIO answers
- * (ENOMSG, EREMOTEIO, EBADFD), so ours is complete for every errno of `kernel-api`'s generic list that a driver here uses.
+ * (ENOMSG, EREMOTEIO, EBADFD), so ours is complete for every errno of `kernel-api`'s generic list that a driver here uses,
+ * and has those of the files, pipes and sockets that a state goes to or comes from.
  * Source: asm-generic/errno-base.h and errno.h; the numbers are the same on x86-64 and arm64.
  */
 const table = {
@@ -21,6 +22,7 @@ const table = {
   EEXIST: [17, 'file exists'],
   ENODEV: [19, 'no such device'],
   ENOTDIR: [20, 'not a directory'],
+  EISDIR: [21, 'is a directory'],
   EINVAL: [22, 'invalid argument'],
   ENFILE: [23, 'too many open files in system'],
   EMFILE: [24, 'too many open files'],
@@ -39,12 +41,20 @@ const table = {
   EPROTO: [71, 'protocol error'],
   EOVERFLOW: [75, 'value too large for defined data type'],
   EBADFD: [77, 'file descriptor in bad state'],
+  EDESTADDRREQ: [89, 'destination address required'],
+  EMSGSIZE: [90, 'message too long'],
   EOPNOTSUPP: [95, 'operation not supported'],
   ENETDOWN: [100, 'network is down'],
+  ENETUNREACH: [101, 'network is unreachable'],
+  ECONNRESET: [104, 'connection reset by peer'],
+  ENOBUFS: [105, 'no buffer space available'],
   ENOTCONN: [107, 'transport endpoint is not connected'],
   ETIMEDOUT: [110, 'connection timed out'],
+  EHOSTUNREACH: [113, 'no route to host'],
   EALREADY: [114, 'operation already in progress'],
+  ESTALE: [116, 'stale file handle'],
   EREMOTEIO: [121, 'remote I/O error'],
+  EDQUOT: [122, 'disk quota exceeded'],
   ECANCELED: [125, 'operation canceled'],
 } as const
 
