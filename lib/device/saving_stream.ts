@@ -134,7 +134,9 @@ export class SavingStream extends Readable {
         if (next !== 'data') return next
       }
     } finally {
-      this.off('readable', onReadable).off('error', toldByRejection)
+      this.off('readable', onReadable)
+      // An 'error' that is on its way, and finds no listener any more, would end the process.
+      if (this.#told || !this.destroyed) this.off('error', toldByRejection)
     }
   }
 
