@@ -3,15 +3,22 @@
 // What a test writes to /dev/vfio-fake/control, one command a write; a question's answer is read
 // from the same fd.
 //
-//   reset                                   everything as at the start; EBUSY while an fd of ours
-//   is open forget                                  files that are open are ours no longer set
-//   DEVICE KEY VALUE                    a property of a device, or of the machine with '*' rule
-//   DEVICE|* OPERATION NTH WHAT VALUE  fail (errno), after (errno once the state moved), hold, cut
-//   (bytes), status (of a command of the firmware) detach DEVICE 1|0 release OPERATION held calls
-//   go on complete DEVICE the SAVE that is running ends dirty DEVICE IOVA                       a
-//   page for the next LOG_REPORT region DEVICE INDEX CAP_OFFSET HEX      the capability chain of a
-//   region await COUNT TEXT waits, 20 s at most, for so many lines of the log that start so log |
-//   files | taken DEVICE answers to be read
+// clang-format off
+//   reset                              everything as at the start; EBUSY while an fd of ours is open
+//   forget                             files that are open are ours no longer
+//   obey                               no rule any more: what is held goes on, every SAVE ends
+//   set DEVICE|* KEY VALUE             a property of a device, or of the machine with '*'
+//   rule DEVICE|* OPERATION NTH WHAT VALUE
+//                                      fail (errno), after (errno once the state moved), hold,
+//                                      cut (bytes), status (of a command of the firmware)
+//   release OPERATION                  held calls go on
+//   complete DEVICE                    the SAVE that is running ends
+//   detach DEVICE 1|0
+//   dirty DEVICE IOVA                  a page for the next LOG_REPORT
+//   region DEVICE INDEX CAP_OFFSET HEX the capability chain of a region
+//   await COUNT TEXT                   waits, 20 s at most, for so many lines of the log that start so
+//   log | files | taken DEVICE         answers to be read
+// clang-format on
 #include <errno.h>
 
 #include "fake.h"
@@ -31,7 +38,9 @@ static long number(const char* text) {
 }
 
 static int device_of(const char* word) {
-  return word[0] >= '0' && word[0] < '0' + kDevices ? word[0] - '0' : kNoDevice;
+  if (word[0] < '0' || word[0] > '9') return kNoDevice;
+  long index = number(word);
+  return index < kDevices ? (int)index : kNoDevice;
 }
 
 static void reply_with(struct file* f, const char* text, size_t bytes) {
@@ -56,6 +65,7 @@ static long reset_all(void) {
   kernel_version = 702;
   group_viable = true;
   longest_hold_ms = kLongestHoldMs;
+  log_is_kept = true;
   clear_log();
   return 0;
 }
@@ -75,6 +85,8 @@ static long set_machine(const char* key, long value) {
     group_viable = value != 0;
   else if (same(key, "hold"))
     longest_hold_ms = (int)value;
+  else if (same(key, "log"))
+    log_is_kept = value != 0;
   else
     return -EINVAL;
   return 0;
@@ -183,6 +195,10 @@ long control(struct file* f, const char* text, size_t bytes) {
     clear_rules();
     end_saves();
     forget_files();
+    result = 0;
+  } else if (same(words[0], "obey")) {
+    clear_rules();
+    end_saves();
     result = 0;
   } else if (same(words[0], "log")) {
     reply_with(f, log_text(), log_size());

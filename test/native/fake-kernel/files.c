@@ -11,20 +11,13 @@
 
 enum { kMostFds = 4096 };
 
-static struct file files[96];
+static struct file files[192];
 static struct file* by_fd[kMostFds];
 
 static struct {
   int container_opens, iommu_type;
   bool has_group, group_open;
 } legacy;
-
-static const char* const cdevs[kDevices] = {"/dev/vfio/devices/vfio0", "/dev/vfio/devices/vfio1",
-                                            "/dev/vfio/devices/vfio2", "/dev/vfio/devices/vfio3"};
-static const char* const lent[kDevices] = {"/dev/vfio-fake/lent0", "/dev/vfio-fake/lent1",
-                                           "/dev/vfio-fake/lent2", "/dev/vfio-fake/lent3"};
-static const char* const names[kDevices] = {"0000:08:00.2", "0000:08:00.3", "0000:08:00.4",
-                                            "0000:08:00.5"};
 
 bool ours(const char* path) {
   return path != NULL && (starts(path, "/dev/vfio/") || starts(path, "/dev/vfio-fake/") ||
@@ -85,6 +78,8 @@ static void forget_former_file(int fd) {
 static long new_file(enum kind kind, int device, int fd, struct session* session) {
   struct stat st;
   if (fd < 0) return -errno;
+  // Closed by a raw system call, and nobody asked for the number since.
+  if (fd < kMostFds && by_fd[fd] != NULL) forget_file(by_fd[fd]);
   for (size_t i = 0; fd < kMostFds && i < sizeof files / sizeof *files; i++) {
     struct file* f = &files[i];
     if (f->used) continue;
@@ -151,8 +146,10 @@ void forget_file(struct file* f) {
   f->used = false;
   forget_legacy(f->kind);
   if (f->kind == kData) drop_session(f->session);
-  if (f->kind == kDeviceFile && f->bound && --devices[f->device].opens == 0)
-    last_close(&devices[f->device]);
+  if (f->kind != kDeviceFile || !f->bound) return;
+  // Nobody opens it anew before that is over.
+  if (devices[f->device].opens == 1) last_close(&devices[f->device]);
+  devices[f->device].opens--;
 }
 
 int open_files(struct file* report_to) {
@@ -190,10 +187,23 @@ static bool has_kind(int fd, enum kind kind) {
 
 // ---- opening
 
-static int index_in(const char* const list[kDevices], const char* text) {
-  for (int i = 0; i < kDevices; i++)
-    if (same(list[i], text)) return i;
-  return kNoDevice;
+// The device whose number follows `prefix`.
+static int index_after(const char* prefix, const char* path) {
+  int index = 0;
+  if (!starts(path, prefix)) return kNoDevice;
+  while (*prefix) prefix++, path++;
+  if (!*path) return kNoDevice;
+  for (; *path >= '0' && *path <= '9' && index < kDevices; path++) index = index * 10 + *path - '0';
+  return *path || index >= kDevices ? kNoDevice : index;
+}
+
+// Functions of 0000:08 from 00.2 on, eight to a slot.
+static int index_of_name(const char* name) {
+  if (!starts(name, "0000:08:0") || name[9] < '0' || name[9] > '9' || name[10] != '.')
+    return kNoDevice;
+  if (name[11] < '0' || name[11] > '7' || name[12]) return kNoDevice;
+  int index = (name[9] - '0') * 8 + name[11] - '0' - 2;
+  return index >= 0 && index < kDevices ? index : kNoDevice;
 }
 
 static long open_group(void) {
@@ -216,9 +226,9 @@ static long open_node(const char* path, const char** operation, int* device) {
   *device = kNoDevice;
   if (same(path, "/dev/vfio-fake/control"))
     return new_file(kControl, kNoDevice, backing("fake control"), NULL);
-  if ((*device = index_in(lent, path)) >= 0) return new_device_file(*device);
+  if ((*device = index_after("/dev/vfio-fake/lent", path)) >= 0) return new_device_file(*device);
   *operation = "open_cdev";
-  if ((*device = index_in(cdevs, path)) < 0) {
+  if ((*device = index_after("/dev/vfio/devices/vfio", path)) < 0) {
     *operation = "open_iommufd";
     if (same(path, "/dev/vfio/7")) *operation = "open_group";
     if (same(path, "/dev/vfio/vfio")) *operation = "open_container";
@@ -317,7 +327,7 @@ static long get_device_fd(void* argument) {
   if (text == NULL) return -EFAULT;
   note("device name %s", text);
   for (int i = 0; i < 31 && text[i] && text[i] != ' '; i++) name[i] = text[i];
-  int device = index_in(names, name);
+  int device = index_of_name(name);
   if (device < 0) return -ENODEV;
   if (!legacy.has_group || legacy.iommu_type == 0) return -EINVAL;
   return new_device_file(device);
