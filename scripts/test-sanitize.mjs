@@ -263,7 +263,7 @@ function choose() {
       seconds: { type: 'string', default: String(STRESS_SECONDS) },
     },
   })
-  const [seed = 0, seconds = 0] = wholeNumbers(usage, values)
+  const [seed = 0, seconds = 0] = wholeNumbers(usage, { seed: values.seed, seconds: values.seconds })
   const strange = positionals.find(name => !variants.some(variant => variant === name))
   if (strange !== undefined) throw new StepError(`There is no ${strange}\n${usage}`, USAGE_ERROR)
   const chosen = SANITIZERS.filter(({ variant }) => positionals.length === 0 || positionals.includes(variant))

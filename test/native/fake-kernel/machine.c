@@ -139,7 +139,7 @@ static bool in_saving_group(int state) {
 
 static long arc(struct device* d, int to, struct session** opened) {
   int from = d->state;
-  if (from == kResuming && d->session == NULL) {
+  if (from == kResuming && d->manner == kMtty && d->session == NULL) {
     mismatch("RESUMING of %d left after its session: the driver would oops", (long)(d - devices));
     return -EINVAL;
   }
