@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 export { openDevice } from './device/open.ts'
-export type { LentDevice, OpenOptions } from './device/open.ts'
+export type { Buffers, LentDevice, OpenOptions } from './device/open.ts'
 export { Device, type PrecopyInfo } from './device/device.ts'
 export type { SavingStream, Pause } from './device/saving_stream.ts'
 export type { ResumingStream } from './device/resuming_stream.ts'

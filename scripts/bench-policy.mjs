@@ -48,8 +48,8 @@ async function compete({ family, seed }, size) {
 /** @param {{ family: number }} of @param {{ workloads: number, seeds: number }} size @param {import('../bench/policy/judge.mjs').Run[]} runs */
 async function judged({ family }, { workloads, seeds }, runs) {
   const { judge } = await import('../bench/policy/judge.mjs')
-  const { details } = await import('../bench/policy/section.mjs')
-  return { family, workloads, seeds, rows: judge(runs), details: details(runs) }
+  const { details, turnedBack } = await import('../bench/policy/section.mjs')
+  return { family, workloads, seeds, rows: judge(runs), details: details(runs), turnedBack: turnedBack(runs) }
 }
 
 /** @param {import('../bench/policy/section.mjs').Results} results @param {import('../bench/policy/judge.mjs').Run[]} runs */

@@ -129,9 +129,4 @@ export class Saving {
     const isTracked = driver === 'mlx5' && !this.#hasGivenUp
     return isTracked ? this.#nature.changed(this.#begunAt, suspendedAt) : stateBytes
   }
-
-  /** The final image is the full one, although pre-copy tracks: nobody could know. @param {number} suspendedAt */
-  beganAnew(suspendedAt) {
-    return this.device.driver === 'mlx5' && this.#nature.beganAnew(this.#begunAt, suspendedAt)
-  }
 }

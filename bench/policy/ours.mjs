@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// This library's stop rule on simulated devices: the loop, the estimator and the policy that migrate() runs.
+// This library's stop rule on simulated devices: the loop, the estimator, the policy and the rule to turn back that migrate() runs.
 import { Estimator } from '../../dist/migration/estimate.js'
+import { overrun } from '../../dist/migration/overrun.js'
 import { presetPolicy } from '../../dist/migration/policy.js'
 import { steer } from '../../dist/migration/steer.js'
 import { Saving } from './device.mjs'
@@ -18,7 +19,8 @@ const precopyClass = { mlx5: 'incremental', virtio: 'full', setup: 'setup', none
 /**
  * @typedef {object} Outcome
  * @property {boolean} canImprove pre-copy could have gone on
- * @property {number} downtimeMs
+ * @property {boolean} turnedBack the source runs again: it had far more to give than was foreseen
+ * @property {number} downtimeMs the pause of the source, where it has turned back
  * @property {number} bytes moved while the devices stood
  * @property {number} predictedMs
  * @property {number} worstMs
@@ -27,7 +29,6 @@ const precopyClass = { mlx5: 'incremental', virtio: 'full', setup: 'setup', none
  * @property {string} why
  * @property {number} movedBytes in pre-copy
  * @property {number} savedBytes by the firmware, in pre-copy
- * @property {boolean} beganAnew a device did so between its last image and its stop
  */
 
 /** @param {import('./world.mjs').World} world @param {object} [options] of the policy @param {() => void} [onRound] told of each decision @returns {Promise<Outcome>} */
@@ -50,13 +51,12 @@ export async function ours(world, options = {}, onRound = () => undefined) {
     onRound,
   })
   const at = port.clock.now()
-  let beganAnew = false
-  const { downtimeMs, bytes } = switchOver(world, at, (index, suspendedAt) => {
-    const saving = port.savings[index]
-    const final = saving.finalBytes(suspendedAt)
-    beganAnew ||= saving.beganAnew(suspendedAt)
-    return final
-  })
+  const { downtimeMs, bytes, turnedBack } = switchOver(
+    world,
+    at,
+    (index, suspendedAt) => port.savings[index].finalBytes(suspendedAt),
+    standing => overrun(estimator, steered, standing) !== undefined,
+  )
   const { predicted, why, rounds } = steered
   const canImprove = estimator.canImprove
   const savedBytes = port.savings.reduce((sum, saving) => sum + saving.savedBytes, 0)
@@ -70,7 +70,7 @@ export async function ours(world, options = {}, onRound = () => undefined) {
       why,
       canImprove,
     },
-    ...{ precopyMs: at, movedBytes: port.movedBytes, savedBytes, beganAnew },
+    ...{ precopyMs: at, movedBytes: port.movedBytes, savedBytes, turnedBack },
   }
 }
 

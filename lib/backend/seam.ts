@@ -116,6 +116,11 @@ export interface SessionCalls {
    */
   read(maxBytes: number, waitMs: number): Promise<ReadAnswer>
   /**
+   * As `read`, posted behind others that are not answered yet: unless the one before it gave bytes it is not made, and
+   * answered -EAGAIN, which no read is answered otherwise. A backend that lacks it is read by one call at a time.
+   */
+  readBehind?(maxBytes: number): Promise<ReadAnswer>
+  /**
    * Takes back the memory of `data`, as a read has answered it: its ArrayBuffer is detached, so that whoever still has it
    * finds nothing rather than the bytes of a later read. A write of it that is under way keeps the memory until it has
    * returned. Without effect on anything but the whole of what a read answered. A backend whose answers are memory of
@@ -128,9 +133,11 @@ export interface SessionCalls {
    * write answers -ENODEV and reaches the kernel no more.
    */
   write(data: Uint8Array): Promise<Answer>
+  /** From now on sums what is read or written, which costs about as much as reading it: before the first of either. */
+  summarize?(): void
   /**
-   * CRC-32 of all that write(2) has taken, in its order, or that read(2) has given: what the kernel had of us, whatever was
-   * meant to be written. A backend that does not sum lacks it.
+   * CRC-32 of all that write(2) has taken, in its order, or that read(2) has given, since `summarize`: what the kernel had of
+   * us, whatever was meant to be written. A backend that does not sum lacks both.
    */
   crc32?(): number
   /** VFIO_MIG_GET_PRECOPY_INFO. */
@@ -173,7 +180,7 @@ export interface ReadAnswer extends DataAnswer {
    * the SET that answered STOP_COPY; any other 0 may have been answered before the device had written its last bytes.
    */
   readonly arc: number
-  /** CRC-32 of all that this session has read, up to the end of `data`. Absent where nobody has summed it. */
+  /** CRC-32 of all that this session has read, up to the end of `data`. Absent where nobody sums. */
   readonly crc32?: number
 }
 

@@ -107,7 +107,7 @@ function migrateOptions(
   { participant, limits }: Seat,
 ): Omit<MigrateOptions, 'from' | 'to'> {
   const { override, p2pDma, perPfLimit, precopy, bandwidth, onStuck } = options
-  const { downtimeLimit, deadline, onDeadline, maxRounds, onStall } = options
+  const { downtimeLimit, deadline, onDeadline, maxRounds, onStall, onOverrun } = options
   const given = {
     overrides: override,
     perPfLimit,
@@ -115,6 +115,7 @@ function migrateOptions(
     onStuck,
     onDeadline,
     onStall,
+    onOverrun,
     maxRounds,
     participant,
     downtimeLimitMs: downtimeLimit,

@@ -10,6 +10,7 @@ export interface MigrationOptions {
   readonly onDeadline?: 'switch' | 'abort'
   readonly maxRounds?: number
   readonly onStall?: 'switch' | 'continue' | 'abort'
+  readonly onOverrun?: 'abort' | 'switch'
   /** Bytes per second. */
   readonly bandwidth?: number
   readonly precopy: boolean
@@ -40,6 +41,10 @@ export const migrationOptions: readonly Option[] = [
     'continue',
     'abort',
   ]),
+  new Option(
+    '--on-overrun <what>',
+    'what to do where a source that stands has far more to give than the limit was found to allow (abort unless told)',
+  ).choices(['abort', 'switch']),
   new Option('--bandwidth <rate>', 'the most to move in a second, all devices together, such as 100MiB/s').argParser(
     amount(bytesPerSecondOf),
   ),
@@ -49,6 +54,7 @@ export const migrationOptions: readonly Option[] = [
     'maxRounds',
     'downtimeLimit',
     'onStall',
+    'onOverrun',
   ]),
   new Option('--no-p2p-dma', 'the devices of a set do no DMA to each other: they need no P2P states'),
   new Option(

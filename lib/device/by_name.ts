@@ -9,6 +9,7 @@ import type { DeviceFacts } from '../host/facts.ts'
 import { findDevice } from '../host/find.ts'
 import { hostFacts } from '../host/host.ts'
 import { errno } from '../kernel/errno.ts'
+import type { Buffers } from './buffers.ts'
 import { isMockName, openMock } from './mock.ts'
 
 /** How to open a device. */
@@ -19,6 +20,8 @@ export interface OpenOptions {
   readonly vfToken?: string
   /** Opt into VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2; done for a device opened by name unless told, never for a lent one. */
   readonly precopyInfoV2?: boolean
+  /** What the bytes of its sessions go through. */
+  readonly buffers?: Buffers
   readonly signal?: AbortSignal
 }
 

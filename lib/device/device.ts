@@ -6,6 +6,7 @@ import { isVfioError, VfioError, VfioSystemError, type Arc } from '../errors.ts'
 import { errno } from '../kernel/errno.ts'
 import { precopyInfoReinit, type Capabilities } from '../kernel/feature.ts'
 import { stateNumber, type StateName } from '../kernel/state.ts'
+import type { Buffers } from './buffers.ts'
 import { DmaLogging } from './dma_logging.ts'
 import type { Region } from './regions.ts'
 import type { ResumingStream } from './resuming_stream.ts'
@@ -37,6 +38,7 @@ export interface Identity {
   readonly resetAtOpen: StateName | undefined
   /** It must be reset before its last close unless it is RUNNING. */
   readonly resetAtClose: boolean
+  readonly buffers: Required<Buffers>
   /** Explains why it cannot migrate. */
   readonly whyNotMigratable: () => Promise<VfioError>
 }
@@ -120,7 +122,7 @@ export class Device {
     const { backend } = facts
     this.#facts = facts
     this.#backend = backend
-    this.#session = new DeviceSession(backend.name)
+    this.#session = new DeviceSession(backend.name, facts.buffers)
     this.#path = new PathDriver(backend, facts.capabilities, this.#session)
     this.name = backend.name
     this.driver = backend.driver

@@ -8,13 +8,15 @@ import { driverManners } from '../kernel/drivers.ts'
 import { errno } from '../kernel/errno.ts'
 import { capabilitiesOf, feature, operation } from '../kernel/feature.ts'
 import { stateName, stateNumber, type StateName } from '../kernel/state.ts'
+import { checkBuffers } from './buffers.ts'
+import type { OpenOptions } from './by_name.ts'
 import { Device } from './device.ts'
 import { readRegions } from './regions.ts'
 
 /** Asks an open device what it can do, and makes it ready. @internal */
 export async function identify(
   backend: DeviceBackend,
-  options: { precopyInfoV2?: boolean },
+  options: Pick<OpenOptions, 'precopyInfoV2' | 'buffers'>,
 ): Promise<Device> {
   const { calls } = backend
   const flags = await askFlags(backend)
@@ -30,6 +32,7 @@ export async function identify(
     precopyInfoV2: wantsV2 && (await optIn(backend)),
     resetAtOpen: keepsState ? await resetUnlessRunning(backend) : undefined,
     resetAtClose: keepsState,
+    buffers: checkBuffers(options.buffers),
     whyNotMigratable: () => whyNotMigratable(backend, flags),
   })
 }

@@ -2,11 +2,12 @@
 import type { DeviceBackend, Openable } from '../backend/seam.ts'
 import { throwIfAborted } from '../abort.ts'
 import type { Device } from './device.ts'
+import { checkBuffers, type Buffers } from './buffers.ts'
 import { adoptFd, type LentDevice } from './lent.ts'
 import { openByName, type OpenOptions } from './by_name.ts'
 import { identify } from './identify.ts'
 
-export type { LentDevice, OpenOptions }
+export type { Buffers, LentDevice, OpenOptions }
 
 /**
  * Opens a device and asks what it can do.
@@ -25,6 +26,7 @@ export async function openDevice(
   options: OpenOptions = {},
 ): Promise<Device> {
   throwIfAborted(options.signal)
+  checkBuffers(options.buffers)
   const backend = await backendOf(target, options)
   try {
     throwIfAborted(options.signal)

@@ -3,8 +3,7 @@ import { Writable } from 'node:stream'
 import type { SessionCalls } from '../backend/seam.ts'
 import { type VfioError, VfioSystemError } from '../errors.ts'
 import { errno } from '../kernel/errno.ts'
-
-const mebibyte = 1024 * 1024
+import type { Buffers } from './buffers.ts'
 
 /**
  * What a device in RESUMING takes in: an ordinary Writable over the session's data_fd. A driver may load each record
@@ -17,11 +16,12 @@ export class ResumingStream extends Writable {
   readonly #session: SessionCalls
   readonly #device: string
   #bytesWritten = 0
+  #loading = 0
   #over = false
 
   /** @internal */
-  constructor(session: SessionCalls, device: string) {
-    super({ highWaterMark: mebibyte })
+  constructor(session: SessionCalls, device: string, { count, bytes }: Required<Buffers>) {
+    super({ highWaterMark: count * bytes })
     this.#session = session
     this.#device = device
   }
@@ -31,6 +31,27 @@ export class ResumingStream extends Writable {
     return this.#bytesWritten
   }
 
+  /** Sums what is written from now on: before the first of it. @internal */
+  summarize(): void {
+    this.#session.summarize?.()
+  }
+
+  /**
+   * Gives the device a chunk behind all others that it was given so, without waiting for them, and resolves when it has
+   * taken it. As any write, a failure is final. Not beside write() or a pipe. @internal
+   */
+  async load(chunk: Uint8Array): Promise<void> {
+    this.#loading++
+    try {
+      const failure = this.#count(await this.#session.write(chunk))
+      if (failure === undefined) return
+      this.destroy(failure)
+      throw failure
+    } finally {
+      this.#loading--
+    }
+  }
+
   /** CRC-32 of all that the device has taken, summed where it was written; undefined where nobody has. @internal */
   get crc32(): number | undefined {
     return this.#session.crc32?.()
@@ -38,7 +59,7 @@ export class ResumingStream extends Writable {
 
   /** Bytes were handed to this stream that the device has not taken yet. @internal */
   get isWriting(): boolean {
-    return !this.destroyed && this.writableLength > 0
+    return !this.destroyed && (this.writableLength > 0 || this.#loading > 0)
   }
 
   /** The device may have taken a part of a state: a write failed, or the stream was destroyed before its end. @internal */

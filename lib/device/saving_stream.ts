@@ -3,9 +3,9 @@ import { Readable } from 'node:stream'
 import type { ReadAnswer, SessionCalls } from '../backend/seam.ts'
 import { VfioError, VfioSystemError } from '../errors.ts'
 import { errno } from '../kernel/errno.ts'
+import type { Buffers } from './buffers.ts'
+import { ReadAhead, type News } from './read_ahead.ts'
 import { writerTo, type Sink } from './sink.ts'
-
-const mebibyte = 1024 * 1024
 
 /**
  * How long a read waits for an image that VFIO_MIG_GET_PRECOPY_INFO has announced, in ms, unless told. A firmware that
@@ -30,32 +30,28 @@ export type Pause = 'idle' | 'end'
 export class SavingStream extends Readable {
   readonly #session: SessionCalls
   readonly #device: string
+  readonly #ahead: ReadAhead
   readonly #waiters = new Set<() => void>()
   readonly #releasable = new WeakSet<Buffer>()
   readonly #sums = new WeakMap<Uint8Array, number>()
   #readers = 0
+  /** Loops over chunks() that are under way: they take what is read before the Readable gets it. */
+  #loops = 0
   #wanted = false
-  #reading = false
-  #dry = false
-  /** How long a read waits, in ms: more than 0 while an announced image is awaited. */
-  #waitMs = 0
-  #nudges = 0
-  #stopCopyArc = Infinity
-  #leaving = false
   #endReached = false
   /** Reading has failed, and whoever reads next is told. */
   #hasFailed = false
-  #bytesRead = 0
   /** What a call of the seam rejected with: a simulated kernel has crashed. */
   #crash: Error | undefined
   /** 'error' and 'close' have been emitted. */
   #told = false
 
   /** @internal */
-  constructor(session: SessionCalls, device: string) {
-    super({ highWaterMark: mebibyte })
+  constructor(session: SessionCalls, device: string, buffers: Required<Buffers>) {
+    super({ highWaterMark: buffers.bytes })
     this.#session = session
     this.#device = device
+    this.#ahead = new ReadAhead(session, buffers, () => this.#onNews())
     this.once('end', () => this.#wake())
     this.once('close', () => {
       this.#told = true
@@ -65,12 +61,12 @@ export class SavingStream extends Readable {
 
   /** Bytes that were read from the device and not yet taken by the consumer. */
   get bufferedBytes(): number {
-    return this.readableLength
+    return this.readableLength + this.#ahead.bytes
   }
 
   /** Bytes that were read from the device so far. */
   get bytesRead(): number {
-    return this.#bytesRead
+    return this.#ahead.bytesRead
   }
 
   /**
@@ -114,30 +110,36 @@ export class SavingStream extends Readable {
   }
 
   async *#chunks(until: Pause, then: (chunk: Buffer) => void): AsyncGenerator<Buffer, Pause, void> {
-    let news = false
-    const onReadable = (): void => {
-      news = true
-      this.#wake()
-    }
-    // A listener is what makes a Readable tell of new data and of its end; while it is there somebody reads.
-    this.on('readable', onReadable).on('error', toldByRejection)
+    this.#loops++
+    this.#readers++
+    this.on('error', toldByRejection)
     try {
       for (;;) {
-        news = false
-        const chunk = this.#readAlone()
-        if (chunk !== null) {
+        const chunk = this.#takeChunk()
+        if (chunk !== undefined) {
           yield chunk
           then(chunk)
           continue
         }
-        const next = await this.#until(() => (news ? 'data' : until === 'idle' ? this.#idleNow() : undefined))
-        if (next !== 'data') return next
+        const next = await this.#until(() => this.#whatNow(until))
+        if (next !== 'more') return next
       }
     } finally {
-      this.off('readable', onReadable)
-      // An 'error' that is on its way, and finds no listener any more, would end the process.
-      if (this.#told || !this.destroyed) this.off('error', toldByRejection)
+      this.#readers--
+      this.#loops--
+      this.#stopListening()
+      this.#serve()
     }
+  }
+
+  #whatNow(until: Pause): Pause | 'more' | undefined {
+    if (this.bufferedBytes > 0 || this.#endsNow) return 'more'
+    return until === 'idle' ? this.#idleNow() : undefined
+  }
+
+  /** All is read, and the Readable has not told. */
+  get #endsNow(): boolean {
+    return this.#ahead.over === 'end' && !this.#endReached
   }
 
   /**
@@ -165,18 +167,18 @@ export class SavingStream extends Readable {
    * for which a read waits up to `waitMs`.
    * @internal
    */
-  nudge(news: { waitMs?: number; leaving?: boolean; stopCopyArc?: number | undefined } = {}): void {
-    this.#nudges++
-    this.#dry = false
-    this.#waitMs = news.waitMs ?? 0
-    this.#leaving = news.leaving ?? this.#leaving
-    this.#stopCopyArc = news.stopCopyArc ?? this.#stopCopyArc
-    this.#pump()
+  nudge(news: News = {}): void {
+    this.#ahead.nudge(news)
   }
 
   /** The device is about to leave the saving group: ENODEV from now on is the answer to that. @internal */
   leave(): void {
-    this.#leaving = true
+    this.#ahead.leave()
+  }
+
+  /** Sums what is read from now on, for {@link crc32After}: before the first read. @internal */
+  summarize(): void {
+    if (!this.#ahead.isStarted) this.#session.summarize?.()
   }
 
   /** The kernel has ended the session. @internal */
@@ -190,26 +192,53 @@ export class SavingStream extends Readable {
     return this.#session.precopyInfo()
   }
 
-  /** What a listener of 'data' gets as well, or what is text, is nothing to be released. */
-  #readAlone(): Buffer | null {
-    const isShared = this.listenerCount('data') > 0
-    const chunk = this.read() as Buffer | null
-    if (!isShared && Buffer.isBuffer(chunk)) this.#releasable.add(chunk)
+  /** What has come to the Readable goes first; a chunk that nobody else sees is released when it is done with. */
+  #takeChunk(): Buffer | undefined {
+    this.#ahead.start()
+    if (this.readableLength > 0) return this.read() as Buffer
+    const answer = this.#ahead.take()
+    if (answer === undefined) {
+      this.#askForEnd()
+      return undefined
+    }
+    const chunk = this.#summed(answer)
+    if (this.readableEncoding !== null) {
+      this.push(chunk)
+      return this.read() as Buffer
+    }
+    if (this.listenerCount('data') > 0) this.emit('data', chunk)
+    else this.#releasable.add(chunk)
     return chunk
+  }
+
+  /** Only who reads an empty Readable has it tell its end. */
+  #askForEnd(): void {
+    if (!this.#endsNow) return
+    this.#endReached = true
+    this.push(null)
+    super.read(0)
+  }
+
+  #summed({ data, crc32 }: ReadAnswer): Buffer {
+    if (crc32 !== undefined) this.#sums.set(data, crc32)
+    return data as Buffer
   }
 
   override read(size?: number): unknown {
     const chunk: unknown = super.read(size)
-    if (this.#dry) this.#wake()
+    if (this.#ahead.isIdle) this.#wake()
     return chunk
   }
 
   override _read(): void {
     this.#wanted = true
-    this.#pump()
+    this.#ahead.start()
+    // Not now: what is pushed meanwhile is joined with what is being read, by a copy of both.
+    queueMicrotask(() => this.#serve())
   }
 
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
+    this.#ahead.stop()
     this.#session.close().then(
       () => callback(error),
       (crash: unknown) => {
@@ -224,47 +253,32 @@ export class SavingStream extends Readable {
     return this.#readers + this.listenerCount('data') + this.listenerCount('readable') > 0
   }
 
-  #pump(): void {
-    if (!this.#wanted || this.#reading || this.#dry || this.#endReached) return
-    if (this.#hasFailed || this.destroyed) return
-    this.#reading = true
-    const nudges = this.#nudges
-    this.#session.read(mebibyte, this.#waitMs).then(
-      answer => {
-        this.#reading = false
-        if (!this.destroyed) this.#take(answer, nudges)
-      },
-      (crash: unknown) => {
-        this.#crash ??= crash as Error
-        if (!this.destroyed) this.#fail(this.#crash)
-      },
-    )
+  #onNews(): void {
+    this.#serve()
+    this.#wake()
   }
 
-  #take({ result, data, arc, crc32 }: ReadAnswer, nudges: number): void {
-    if (result > 0) {
-      // An image arrives as one: its first bytes say that the rest is there to be read.
-      this.#waitMs = 0
-      this.#wanted = false
-      this.#bytesRead += result
-      if (crc32 !== undefined) this.#sums.set(data, crc32)
-      this.push(data)
-    } else if (result === 0 && arc >= this.#stopCopyArc) {
-      this.#endReached = true
-      this.push(null)
-    } else if (result === 0 || result === -errno.ENOMSG) {
-      // Asked before the nudge, this answer says nothing about what is there after it.
-      this.#dry = nudges === this.#nudges
-      if (this.#dry) this.#wake()
-      else this.#pump()
-    } else if (!(this.#leaving && result === -errno.ENODEV)) {
-      this.#fail(this.#failure(result))
-    }
+  /** Gives the Readable what it asked for, unless a loop takes it. */
+  #serve(): void {
+    if (this.destroyed || this.#hasFailed) return
+    const { over } = this.#ahead
+    if (over !== undefined && over !== 'end')
+      this.#fail(typeof over === 'number' ? this.#failure(over) : over)
+    else if (this.#wanted && this.#loops === 0) this.#push(over === 'end')
+  }
+
+  #push(isEnd: boolean): void {
+    const answer = this.#ahead.take()
+    if (answer === undefined && !isEnd) return
+    this.#wanted = false
+    this.#endReached = isEnd
+    this.push(answer === undefined ? null : this.#summed(answer))
   }
 
   /** A failure of reading ahead, while nobody reads, waits for somebody who does: as an event it would end the process. */
   #fail(failure: Error): void {
     this.#hasFailed = true
+    this.#crash ??= failure instanceof VfioSystemError ? undefined : failure
     if (this.#isBeingRead() || this.listenerCount('error') > 0) this.destroy(failure)
     else this.once('newListener', () => queueMicrotask(() => this.destroy(failure)))
   }
@@ -282,7 +296,7 @@ export class SavingStream extends Readable {
   }
 
   #idleNow(): 'idle' | undefined {
-    return this.#dry && this.readableLength === 0 ? 'idle' : undefined
+    return this.#ahead.isIdle && this.readableLength === 0 ? 'idle' : undefined
   }
 
   /** Waits until `what` answers something or the stream has ended. */
@@ -300,8 +314,13 @@ export class SavingStream extends Readable {
       }
     } finally {
       this.#readers--
-      this.off('error', toldByRejection)
+      this.#stopListening()
     }
+  }
+
+  /** An error that is on its way must find a listener, or it ends the process. */
+  #stopListening(): void {
+    if (!this.destroyed) this.off('error', toldByRejection)
   }
 
   #ended(): VfioError {

@@ -2,6 +2,7 @@
 import type { ArcsAnswer } from '../backend/seam.ts'
 import { VfioError } from '../errors.ts'
 import { savingGroup, type StateName } from '../kernel/state.ts'
+import type { Buffers } from './buffers.ts'
 import { ResumingStream } from './resuming_stream.ts'
 import { SavingStream } from './saving_stream.ts'
 import { endsSession, opensSession, type Edge } from './transition.ts'
@@ -9,10 +10,12 @@ import { endsSession, opensSession, type Edge } from './transition.ts'
 /** The session of a device, of which there is at most one, kept in step with the kernel's. @internal */
 export class DeviceSession {
   readonly #device: string
+  readonly #buffers: Required<Buffers>
   #stream: SavingStream | ResumingStream | undefined
 
-  constructor(device: string) {
+  constructor(device: string, buffers: Required<Buffers>) {
     this.#device = device
+    this.#buffers = buffers
   }
 
   get saving(): SavingStream {
@@ -52,7 +55,7 @@ export class DeviceSession {
       if (endsSession(edge)) await this.end(`setState() led it from ${edge.from} to ${edge.to}`)
       if (opensSession(edge) && answer.session !== undefined) {
         const Stream = edge.to === 'RESUMING' ? ResumingStream : SavingStream
-        this.#stream = new Stream(answer.session, this.#device)
+        this.#stream = new Stream(answer.session, this.#device, this.#buffers)
       }
     }
     // Whatever the driver would still answer is no part of a state.

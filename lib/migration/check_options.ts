@@ -37,6 +37,7 @@ const preset: Readonly<Record<keyof PresetPolicyOptions, Check>> = {
   onDeadline: anything,
   maxRounds: anything,
   onStall: anything,
+  onOverrun: anything,
 }
 
 /** By its name; what says `anything` is looked at by what it is for. */

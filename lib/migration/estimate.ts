@@ -61,31 +61,73 @@ export class Estimator {
   predict(atMs: number, participantMs = 0): Prediction {
     const { bytes, parts } = this.#assemble(
       this.#devices.map(device => device.foresee(atMs)),
-      0,
-      participantMs,
+      { participantMs },
     )
     const worst = this.#assemble(
       this.#devices.map(device => device.fear(atMs)),
-      2,
-      participantMs,
+      { participantMs, fears: 2 },
     )
     return { downtimeMs: total(parts), worstMs: Math.max(total(parts), total(worst.parts)), parts, bytes }
   }
 
-  /** All stop together; each is saved, sent and loaded for itself; the one that is last tells how long that takes. */
-  #assemble(images: readonly FinalImage[], fears: number, participantMs: number): Assembled {
+  /**
+   * The same prediction once the devices stand: what they have taken and announced since is in the place of what was
+   * foreseen of it. Bytes by device.
+   */
+  revise({ stopArcsMs, announced }: Standing, atMs: number, participantMs = 0): Revised {
+    const images = this.#devices.map((device, index) => {
+      const told = announced[index]
+      return told ? device.announced(atMs, told.bytes) : device.foresee(atMs)
+    })
+    const readyMs = images.map(({ saveMs }, index) => announced[index]?.atMs ?? stopArcsMs + saveMs)
+    const { parts } = this.#assemble(images, { participantMs, readyMs })
+    return {
+      downtimeMs: total({ ...parts, stopArcsMs: 0 }),
+      bytes: images.map(({ bytes }) => bytes),
+    }
+  }
+
+  /**
+   * All stop together; each is saved, sent and loaded for itself; the one that is last tells how long that takes. `readyMs`:
+   * when each can be read, where that is not after its SAVE.
+   */
+  #assemble(
+    images: readonly FinalImage[],
+    { participantMs, fears = 0, readyMs = images.map(({ saveMs }) => saveMs) }: Circumstances,
+  ): Assembled {
     const bytes = images.reduce((sum, image) => sum + image.bytes, 0)
     const measuredMs = (this.#link.at(bytes) ?? bytes / assumedBytesPerMs) * (1 + fears * this.#link.error)
     const sendMs = Math.max(measuredMs, bytes * this.#leastMsPerByte)
     const bytesPerMs = bytes / Math.max(sendMs, leastMs)
-    const shipments = images.map(image => ({ readyMs: image.saveMs, bytes: image.bytes }))
+    const shipments = images.map((image, index) => ({ readyMs: readyMs[index] ?? 0, bytes: image.bytes }))
     const arrived = arrivals(shipments, bytesPerMs)
-    const courses = images.map((image, index) => course(image, arrived[index] ?? 0, bytesPerMs))
+    const courses = images.map((image, index) =>
+      course(image, { readyMs: readyMs[index] ?? 0, arrivedMs: arrived[index] ?? 0, bytesPerMs }),
+    )
     const last = courses.reduce((a, b) => (length(a) >= length(b) ? a : b))
     const stopArcsMs = Math.max(...images.map(image => image.stopArcsMs))
     const startArcsMs = Math.max(...this.#devices.map(({ startArcsMs }) => startArcsMs))
     return { bytes, parts: { stopArcsMs, ...last, startArcsMs, participantMs } }
   }
+}
+
+/** Where devices stand that were stopped, in ms since their first stopping arc was begun. */
+export interface Standing {
+  /** Until all had stopped. */
+  readonly stopArcsMs: number
+  /** By device: what the headers of its last image have told so far, and when the first came. Undefined where none has. */
+  readonly announced: readonly ({ readonly bytes: number; readonly atMs: number } | undefined)[]
+}
+
+export interface Revised {
+  readonly downtimeMs: number
+  readonly bytes: readonly number[]
+}
+
+interface Circumstances {
+  readonly participantMs: number
+  readonly fears?: number
+  readonly readyMs?: readonly number[]
 }
 
 interface Assembled {
@@ -101,12 +143,11 @@ const leastMs = 1e-6
 /** Of several records each is loaded and sent while the next ones are saved: the slowest of the three sets the pace. */
 function course(
   { saveMs, loadMs, records, bytes }: FinalImage,
-  arrivedMs: number,
-  bytesPerMs: number,
+  { readyMs, arrivedMs, bytesPerMs }: { readyMs: number; arrivedMs: number; bytesPerMs: number },
 ): Course {
   const recordMs = bytes > 0 ? bytes / records / bytesPerMs : 0
   const pacedMs = recordMs + (records - 1) * Math.max(saveMs, loadMs)
-  return { saveMs, linkMs: Math.max(arrivedMs - saveMs, pacedMs), loadMs }
+  return { saveMs: readyMs, linkMs: Math.max(arrivedMs - readyMs, pacedMs), loadMs }
 }
 
 function length({ saveMs, linkMs, loadMs }: Course): number {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { crc32 } from 'node:zlib'
 import type { Device } from '../device/device.ts'
+import type { ResumingStream } from '../device/resuming_stream.ts'
 import { VfioError } from '../errors.ts'
 import { streamParser } from '../kernel/stream/by_driver.ts'
 import type { StreamParser } from '../kernel/stream/parser.ts'
@@ -10,9 +11,13 @@ import { Condition } from './condition.ts'
 /** What came, and whom to tell when it is needed no more. */
 type Chunk = Pick<Data, 'bytes' | 'release'>
 
-/** A device's bytes as they arrive: one chunk is written after another, and each is acknowledged when it is loaded. */
+/** How many chunks the device is given before it has taken the first: it never waits for the next one. */
+const mostWithDevice = 4
+
+/** A device's bytes as they arrive: written one behind another, and each chunk acknowledged when it is loaded. */
 export class Inflow {
   readonly #device: Device
+  readonly #sink: ResumingStream
   readonly #parser: StreamParser
   readonly #queue: Chunk[] = []
   readonly #changed = new Condition()
@@ -20,8 +25,11 @@ export class Inflow {
   readonly #onFailure: (error: unknown) => void
   #queued = 0
   #loaded = 0
+  /** Where nobody else sums. */
   #crc32 = 0
-  #isWriting = false
+  #withDevice = 0
+  /** When the device had taken the last chunk that it has taken. */
+  #takenAt = 0
   #isOver = false
 
   /** `onFailure` is told of a chunk that the device did not take. */
@@ -36,11 +44,13 @@ export class Inflow {
     },
   ) {
     this.#device = device
+    this.#sink = device.resumingStream
     this.#parser = streamParser(device.driver)
     this.#onLoaded = onLoaded
     this.#onFailure = onFailure
     // A failed write is told by its callback; the event of the same name would end the process.
-    device.resumingStream.on('error', () => undefined)
+    this.#sink.on('error', () => undefined)
+    this.#sink.summarize()
   }
 
   /** @throws VfioError ERR_VFIO_PROTOCOL where more comes than the window allows. */
@@ -54,7 +64,7 @@ export class Inflow {
       )
     }
     this.#queue.push({ bytes, ...(release && { release }) })
-    if (!this.#isWriting) void this.#write()
+    this.#write()
   }
 
   /**
@@ -81,45 +91,49 @@ export class Inflow {
     return this.#loaded
   }
 
+  /** Of what the device has taken. */
   get crc32(): number {
-    return this.#crc32
+    return this.#sink.crc32 ?? this.#crc32
   }
 
   #unlike(bytes: number, sum: number): string | undefined {
     if (bytes !== this.#loaded)
       return `the source gave ${bytes} bytes and the destination took ${this.#loaded}`
-    return sum === this.#crc32 ? undefined : `the source gave other bytes than the destination took`
+    return sum === this.crc32 ? undefined : `the source gave other bytes than the destination took`
   }
 
-  async #write(): Promise<void> {
-    this.#isWriting = true
-    try {
-      for (let chunk = this.#queue.shift(); chunk !== undefined; chunk = this.#queue.shift())
-        await this.#load(chunk)
-    } catch (error) {
-      this.#changed.fail(error)
-      this.stop()
-      this.#onFailure(error)
-    } finally {
-      this.#isWriting = false
+  #write(): void {
+    while (this.#withDevice < mostWithDevice) {
+      const chunk = this.#queue.shift()
+      if (chunk === undefined) return
+      this.#withDevice++
+      this.#load(chunk).catch((error: unknown) => this.#fail(error))
     }
   }
 
+  #fail(error: unknown): void {
+    if (this.#isOver) return
+    this.#changed.fail(error)
+    this.stop()
+    this.#onFailure(error)
+  }
+
   async #load({ bytes: chunk, release }: Chunk): Promise<void> {
-    const sink = this.#device.resumingStream
-    const begun = this.#device.clock.now()
-    const written = new Promise<void>((resolve, reject) => {
-      sink.write(chunk, error => (error ? reject(error) : resolve()))
-    })
-    // The lane writes meanwhile, and sums what it has written where it can.
+    const { clock } = this.#device
+    const givenAt = clock.now()
     this.#parser.push(chunk)
-    const sum = sink.crc32 === undefined ? crc32(chunk, this.#crc32) : undefined
-    await written
-    this.#crc32 = sum ?? sink.crc32 ?? 0
+    const loaded = this.#sink.load(chunk)
+    // The lane writes meanwhile, and sums what it has written where it can.
+    if (this.#sink.crc32 === undefined) this.#crc32 = crc32(chunk, this.#crc32)
+    await loaded
+    const begunAt = Math.max(givenAt, this.#takenAt)
+    this.#takenAt = clock.now()
+    this.#withDevice--
     this.#loaded += chunk.length
     this.#queued -= chunk.length
     release?.()
+    this.#write()
     this.#changed.changed()
-    await this.#onLoaded(this.#loaded, this.#device.clock.now() - begun)
+    await this.#onLoaded(this.#loaded, this.#takenAt - begunAt)
   }
 }

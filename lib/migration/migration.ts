@@ -11,11 +11,12 @@ import type { DestinationMessage, Prepared, SourceMessage } from '../wire/messag
 import type { CheckedOptions } from './check_options.ts'
 import { DestinationRole, type DestinationLink } from './destination_role.ts'
 import { DirtyLog } from './dirty_log.ts'
-import { Estimator } from './estimate.ts'
+import { Estimator, type Standing } from './estimate.ts'
 import type { Failure } from './failure.ts'
 import type { MigrationProgress } from './options.ts'
 import { Outflow, type SourceLink } from './outflow.ts'
 import { outlooks } from './outlook.ts'
+import { overrun, overrunError } from './overrun.ts'
 import type { Outcome } from './participant.ts'
 import { Participation } from './participation.ts'
 import { Timeline } from './phases.ts'
@@ -56,8 +57,8 @@ export class Migration {
   readonly #dirtyLog: DirtyLog | undefined
   readonly #rounds: RoundReport[] = []
   #findings: readonly Finding[] = []
-  #stateBytes: readonly (number | undefined)[] = []
   #members: readonly SourceMember[] = []
+  #estimator: Estimator | undefined
   #steered: Steered | undefined
   #role: SourceRole | undefined
 
@@ -120,6 +121,7 @@ export class Migration {
       facts: async () => await sideFacts(this.#options.from),
       preflight: (from, to) => this.#refuse(from as SideStatus, to as SideStatus),
       precopy: async prepared => await this.#precopy(prepared),
+      weigh: standing => this.#weigh(standing),
     })
   }
 
@@ -160,7 +162,8 @@ export class Migration {
 
   /** In this process both sides are asked alike, so that what the other one tells is as it is. */
   #refuse(source: SideStatus, destination: SideStatus): void {
-    this.#stateBytes = source.devices.map(({ stateBytes }) => stateBytes)
+    for (const [index, member] of this.#members.entries())
+      member.stateBytes = source.devices[index]?.stateBytes
     const pairs = source.devices.map((from, index) => ({ from, to: destination.devices[index] as SideFacts }))
     this.#findings = preflight(pairs, { from: source.machine, to: destination.machine }, this.#options)
     const refusal = refuse(this.#findings)
@@ -184,7 +187,8 @@ export class Migration {
 
   async #precopy(prepared: Prepared): Promise<void> {
     const { bandwidth, clock, deadlineMs, participantMs, policy } = this.#options
-    const estimator = new Estimator(outlooks(this.#members, this.#stateBytes, prepared), { bandwidth })
+    const estimator = new Estimator(outlooks(this.#members, prepared), { bandwidth })
+    this.#estimator = estimator
     const cancel = deadlineMs === undefined ? undefined : clock.after(deadlineMs, () => this.#cutShort())
     try {
       this.#steered = await steer(
@@ -203,6 +207,15 @@ export class Migration {
     if (decision === 'abort') throw new VfioError('ERR_VFIO_POLICY', `The stop rule gave up: ${why}`)
   }
 
+  /** Nobody could foresee it, and it can still be undone. */
+  #weigh(standing: Standing): void {
+    const [estimator, steered] = [this.#estimator, this.#steered]
+    if (estimator === undefined || steered === undefined) return
+    const found = overrun(estimator, steered, standing)
+    const source = found && this.#sources[found.member]
+    if (source) this.#stop.because(overrunError(found, source.device.name))
+  }
+
   /** The deadline does not wait for the end of a round: what it leaves is read when the device has stopped. */
   #cutShort(): void {
     for (const member of this.#members) member.cutShort()
@@ -218,7 +231,8 @@ export class Migration {
     const { round, predicted } = progress
     const samples = this.#members.map(({ samples }) => samples.at(-1))
     const bytes = samples.reduce((sum, sample) => sum + (sample?.bytes ?? 0), 0)
-    if (round > 0) this.#rounds.push({ round, atMs: this.#timeline.ms, bytes, predicted, ...reasoned })
+    const { decision, why } = reasoned
+    if (round > 0) this.#rounds.push({ round, atMs: this.#timeline.ms, bytes, predicted, decision, why })
     this.#tell({ kind: 'round', progress, reasoned, samples })
     this.#stop.throwIfStopped()
   }

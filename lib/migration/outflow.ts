@@ -75,6 +75,11 @@ export class Outflow {
     return this.#parser.announcedBytes
   }
 
+  /** Where the image lies whose header was given last, as a StreamParser has it: known before it has gone out. */
+  get begunImage(): StreamParser['begunImage'] {
+    return this.#parser.begunImage
+  }
+
   /** Images that have gone out whole, where the driver frames them. */
   get images(): number {
     return this.#parser.images
@@ -84,6 +89,7 @@ export class Outflow {
   async send(chunk: Uint8Array, { crc32: sum, release }: ChunkFacts = {}): Promise<void> {
     // Now: who has it may give its memory back.
     this.#crc32 = sum ?? crc32(chunk, this.#crc32)
+    this.#parser.push(chunk)
     for (let at = 0; at < chunk.length; at += maxDataBytes) {
       const isLast = at + maxDataBytes >= chunk.length
       await this.#sendPiece(chunk.subarray(at, at + maxDataBytes), isLast ? release : undefined)
@@ -95,7 +101,6 @@ export class Outflow {
     await this.#acknowledged.until(
       () => this.#underWay === 0 || this.#underWay + bytes.length <= underWayBytes,
     )
-    this.#parser.push(bytes)
     this.#sent += bytes.length
     await this.#link.send({ kind: 'data', member: this.#member, bytes, ...(release && { release }) })
   }

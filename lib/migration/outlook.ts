@@ -6,22 +6,14 @@ import type { Prepared } from '../wire/message.ts'
 import type { DeviceOutlook } from './progress.ts'
 import type { SourceMember } from './source_member.ts'
 
-/** What is known of each device before its first round. `stateBytes` is what their drivers have told of their size. */
-export function outlooks(
-  members: readonly SourceMember[],
-  stateBytes: readonly (number | undefined)[],
-  { arcs }: Prepared,
-): DeviceOutlook[] {
-  return members.map((member, index) => outlook(member, stateBytes[index], arcs[index] ?? []))
+/** What is known of each device before its first round. */
+export function outlooks(members: readonly SourceMember[], { arcs }: Prepared): DeviceOutlook[] {
+  return members.map((member, index) => outlook(member, arcs[index] ?? []))
 }
 
 /** The destination is a device of the same kind: it stops as the source will. */
-function outlook(
-  member: SourceMember,
-  stateBytes: number | undefined,
-  preparing: readonly Arc[],
-): DeviceOutlook {
-  const { hasPrecopy, outflow, side } = member
+function outlook(member: SourceMember, preparing: readonly Arc[]): DeviceOutlook {
+  const { hasPrecopy, side, stateBytes } = member
   return {
     precopy: precopyClass(side.device.driver, hasPrecopy),
     stateBytes,
@@ -29,8 +21,7 @@ function outlook(
     precopyArcMs: span(side.arcs.filter(({ to }) => preCopyStates.has(to))),
     // Known when the first record has been read.
     get chunkBytes() {
-      const { announcedBytes } = outflow
-      return announcedBytes !== undefined && announcedBytes < (stateBytes ?? 0) ? announcedBytes : undefined
+      return member.chunkBytes
     },
   }
 }

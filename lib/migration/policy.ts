@@ -16,6 +16,11 @@ export interface PresetPolicyOptions {
    * (the default), `abort`, or `continue`, which without a deadline may go on for ever.
    */
   readonly onStall?: 'switch' | 'continue' | 'abort'
+  /**
+   * What to do where it was switched within the limit, and a device that stands has so much more to give than was foreseen
+   * that the limit would be exceeded by half: `abort`, so that the source runs again (the default), or `switch` all the same.
+   */
+  readonly onOverrun?: 'abort' | 'switch'
 }
 
 interface Rules {
@@ -24,6 +29,7 @@ interface Rules {
   readonly onDeadline: 'switch' | 'abort'
   readonly maxRounds: number
   readonly onStall: Decision
+  readonly onOverrun: 'abort' | 'switch'
 }
 
 /** Rounds that may bring no gain before there is nothing to hope for. */
@@ -67,18 +73,23 @@ function decide(progress: PolicyProgress, rules: Rules): Reasoned {
     if (!stalls(progress, patience)) return { decision: 'continue', why: foreseen }
     return { decision: onStall, why: `${patience} rounds have brought no gain: ${foreseen}` }
   }
-  return decideWithin(progress, foreseen, downtimeLimitMs)
+  return decideWithin(progress, foreseen, rules)
 }
 
-function decideWithin(progress: PolicyProgress, foreseen: string, downtimeLimitMs: number): Reasoned {
+function decideWithin(
+  progress: PolicyProgress,
+  foreseen: string,
+  { downtimeLimitMs, onOverrun }: Rules,
+): Reasoned {
   const { worstMs } = progress.predicted
+  const promise = onOverrun === 'abort' && { limitMs: downtimeLimitMs }
   if (worstMs > downtimeLimitMs) {
     const why = `${foreseen}, but it may come to ${ms(worstMs)}`
     if (!stalls(progress, caution)) return { decision: 'continue', why }
-    return { decision: 'switch', why: `${why}; ${caution} rounds have brought no gain` }
+    return { decision: 'switch', why: `${why}; ${caution} rounds have brought no gain`, ...promise }
   }
   if (gains(progress)) return { decision: 'continue', why: `${foreseen}, and rounds still make it shorter` }
-  return { decision: 'switch', why: foreseen }
+  return { decision: 'switch', why: foreseen, ...promise }
 }
 
 /** The last `rounds` rounds have made the predicted downtime no tenth shorter than it once was. */
@@ -102,13 +113,14 @@ function ms(value: number): string {
 
 function checked(options: PresetPolicyOptions): Rules {
   const { downtimeLimitMs = 300, deadlineMs = Infinity, onDeadline = 'switch' } = options
-  const { maxRounds = Infinity, onStall = 'switch' } = options
+  const { maxRounds = Infinity, onStall = 'switch', onOverrun = 'abort' } = options
   checkAbove0({ downtimeLimitMs, deadlineMs, maxRounds })
   if (maxRounds !== Infinity && !Number.isInteger(maxRounds))
     throw new RangeError(`maxRounds is a whole number, and not ${maxRounds}`)
   checkWord('onDeadline', onDeadline, ['switch', 'abort'])
   checkWord('onStall', onStall, ['switch', 'continue', 'abort'])
-  return { downtimeLimitMs, deadlineMs, onDeadline, maxRounds, onStall }
+  checkWord('onOverrun', onOverrun, ['abort', 'switch'])
+  return { downtimeLimitMs, deadlineMs, onDeadline, maxRounds, onStall, onOverrun }
 }
 
 function checkAbove0(fields: Readonly<Record<string, unknown>>): void {

@@ -87,6 +87,11 @@ export type Decision = 'continue' | 'switch' | 'abort'
 export interface Reasoned {
   readonly decision: Decision
   readonly why: string
+  /**
+   * Of a switch: the downtime that it was decided for, in ms. Where a device that stands has so much more to give than was
+   * foreseen that this would be exceeded by half, the source turns back with ERR_VFIO_OVERRUN. Undefined: it never does.
+   */
+  readonly limitMs?: number
 }
 
 /** The stop rule. Asked after every round; a plain decision is as good as a reasoned one. */

@@ -4,6 +4,7 @@ import type { Pause } from '../device/saving_stream.ts'
 import { checkUnmoved } from '../device/transition.ts'
 import { VfioError } from '../errors.ts'
 import { driverManners } from '../kernel/drivers.ts'
+import { Condition } from './condition.ts'
 import type { Outflow } from './outflow.ts'
 import type { RoundSample } from './progress.ts'
 import { savingBegins } from './saving.ts'
@@ -13,19 +14,34 @@ import type { Stop } from './stop.ts'
 /** The least and the most that is waited for bytes that were promised, in ms. */
 const promiseLimits = { least: 1000, most: 10_000 }
 
+/** What a device that stands has announced of its last image, by the headers of its records. */
+export interface Announced {
+  /** From the stop to the end of the last record that is known: of several chunks more may follow. */
+  readonly bytes: number
+  /** When the first header was read, on the device's clock. */
+  readonly readAt: number
+}
+
 /** One device that gives its state. */
 export class SourceMember {
   readonly side: Side
   readonly outflow: Outflow
   readonly samples: RoundSample[] = []
+  /** MIG_DATA_SIZE, as the preflight heard of it; undefined where the driver does not tell. */
+  stateBytes: number | undefined
   precopyBytes = 0
   sideDataBytes = 0
   /** When the first bytes after the stop were read, and the last ones had been sent. */
   firstByteAt: number | undefined
   lastSentAt: number | undefined
   readonly #wantsPrecopy: boolean
+  readonly #changed = new Condition()
   #isSilent = false
   #isCut = false
+  /** What was sent before it stopped, and all of it. */
+  #sentBefore = 0
+  #hasEnded = false
+  #announced: Announced | undefined
   readonly #stop: Stop
 
   constructor(side: Side, outflow: Outflow, { wantsPrecopy, stop }: { wantsPrecopy: boolean; stop: Stop }) {
@@ -33,6 +49,11 @@ export class SourceMember {
     this.outflow = outflow
     this.#wantsPrecopy = wantsPrecopy
     this.#stop = stop
+  }
+
+  /** Undefined before it stands, and for a driver that frames no images. */
+  get announced(): Announced | undefined {
+    return this.#announced
   }
 
   /** It is read while it runs: known when it was asked where it is. */
@@ -106,7 +127,10 @@ export class SourceMember {
   async finish(before: Promise<void>): Promise<void> {
     const { device } = this.side
     const { images: imagesBefore } = this.outflow
+    this.#sentBefore = this.outflow.bytes
     const { firstAt } = await this.#move('end')
+    this.#hasEnded = true
+    this.#changed.changed()
     this.firstByteAt = firstAt ?? device.clock.now()
     this.lastSentAt = device.clock.now()
     this.#checkFinal(imagesBefore)
@@ -114,6 +138,34 @@ export class SourceMember {
     // Whoever has led it on meanwhile has made it run.
     checkUnmoved('STOP_COPY', await device.state(), device.name)
     await this.outflow.end()
+  }
+
+  /**
+   * The last image comes in records of so many bytes, by the first record of mlx5; undefined before that was read, and
+   * where it is one record.
+   */
+  get chunkBytes(): number | undefined {
+    const { announcedBytes } = this.outflow
+    return announcedBytes !== undefined && announcedBytes < (this.stateBytes ?? 0)
+      ? announcedBytes
+      : undefined
+  }
+
+  /** Calls `look` when it has announced more, until it has announced all that its driver's framing tells, or has given it. */
+  async whileAnnouncing(look: () => void): Promise<void> {
+    await this.#changed.until(() => {
+      look()
+      return (
+        !this.#hasImages || this.#hasEnded || (this.#announced !== undefined && this.chunkBytes === undefined)
+      )
+    })
+  }
+
+  #hear(readAt: number): void {
+    const image = this.outflow.begunImage
+    if (image === undefined || image.from < this.#sentBefore) return
+    this.#announced = { bytes: image.end - this.#sentBefore, readAt: this.#announced?.readAt ?? readAt }
+    this.#changed.changed()
   }
 
   /** Where the stream was cut between two images its framing does not show it: the last one is made at the stop. */
@@ -141,16 +193,20 @@ export class SourceMember {
 
   async #drain(until: Pause): Promise<{ bytes: number; firstAt: number | undefined }> {
     const { savingStream, clock } = this.side.device
+    savingStream.summarize()
     let bytes = 0
     let firstAt: number | undefined
     for await (const chunk of savingStream.chunksToRelease(until)) {
       this.#stop.throwIfStopped()
       const readAt = clock.now()
       bytes += chunk.length
-      await this.outflow.send(chunk, {
+      const sent = this.outflow.send(chunk, {
         crc32: savingStream.crc32After(chunk),
         release: () => savingStream.release(chunk),
       })
+      // Before there is room on the link for what it has announced.
+      if (until === 'end') this.#hear(readAt)
+      await sent
       if (!this.#hasImages || this.outflow.hasImage) firstAt ??= readAt
       if (this.#isCut && until === 'idle') break
     }

@@ -7,6 +7,7 @@ import type { SourceOwner } from '../ownership/source.ts'
 import type { Prepared } from '../wire/message.ts'
 import type { Failure } from './failure.ts'
 import type { DirtyLog } from './dirty_log.ts'
+import type { Standing } from './estimate.ts'
 import type { Outflow, SourceLink } from './outflow.ts'
 import type { Outcome } from './participant.ts'
 import type { Participation } from './participation.ts'
@@ -42,6 +43,8 @@ export interface SourceRoleOptions {
   readonly isSet: boolean
   /** Pre-copy until it is to be switched. */
   readonly precopy: (prepared: Prepared) => Promise<void>
+  /** Told of what the devices have announced now that they stand; what it stops is taken back, `yielded` being unsaid. */
+  readonly weigh: (standing: Standing) => void
 }
 
 /** The side that gives: drives its devices, and lets go of them only when the destination owns their state. */
@@ -145,13 +148,37 @@ export class SourceRole {
     if (error !== undefined) this.#failure = { error }
   }
 
-  /** While the bytes flow: the word that these devices run no more, then what the participant sends along. */
+  /** While the bytes flow: the word that these devices run no more, and what the participant sends along. */
   async #yield(): Promise<void> {
-    const { dirtyLog, link, members, participation, stop } = this.#o
+    const { stop } = this.#o
     await this.#owner.yield()
+    stop.throwIfStopped()
+    // What fails ends the other; nobody is called for another moment before both are over.
+    const said = [this.#sayYielded(), this.#sendAlong()]
+    await Promise.all(said.map(work => work.catch((error: unknown) => stop.because(error))))
+    stop.throwIfStopped()
+  }
+
+  /** As long as it is unsaid, the source goes back without asking: what every device announces is waited for, and weighed. */
+  async #sayYielded(): Promise<void> {
+    const { link, members, stop, weigh } = this.#o
+    const weighed = members.map(member => member.whileAnnouncing(() => weigh(this.#standing)))
+    await stop.during(Promise.all(weighed))
     stop.throwIfStopped()
     this.#hasYielded = true
     await link.send({ kind: 'yielded' })
+  }
+
+  get #standing(): Standing {
+    const { stoppingAt = 0, stoppedAt = 0 } = this.times
+    const announced = this.#o.members.map(
+      ({ announced: one }) => one && { bytes: one.bytes, atMs: one.readAt - stoppingAt },
+    )
+    return { stopArcsMs: stoppedAt - stoppingAt, announced }
+  }
+
+  async #sendAlong(): Promise<void> {
+    const { dirtyLog, link, members, participation, stop } = this.#o
     if (dirtyLog) await stop.during(dirtyLog.report(true))
     stop.throwIfStopped()
     const sideData = await participation.stopped(this.#devices)

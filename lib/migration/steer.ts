@@ -28,6 +28,10 @@ export interface SteerOptions {
 export interface Steered {
   readonly decision: 'switch' | 'abort'
   readonly why: string
+  /** As the policy told it with its decision. */
+  readonly limitMs?: number | undefined
+  /** When it was decided, on the port's clock. */
+  readonly atMs: number
   /** The downtime that the decision was made for. */
   readonly predicted: Prediction
   readonly rounds: number
@@ -41,7 +45,7 @@ export interface Steered {
  * to go on means to switch.
  *
  * @throws AbortError when `signal` has fired between two rounds, and whatever the port, the policy and `onRound` throw.
- * @throws TypeError for a policy that decides nothing.
+ * @throws TypeError for a policy that decides nothing, or by a limit that is none.
  */
 export async function steer(port: RoundPort, options: SteerOptions): Promise<Steered> {
   const { policy, estimator, signal, onRound } = options
@@ -64,10 +68,10 @@ export async function steer(port: RoundPort, options: SteerOptions): Promise<Ste
     const reasoned = asked(policy, progress)
     onRound?.(progress, reasoned)
     history.push(predicted)
-    const { decision, why } = reasoned
-    if (decision !== 'continue') return { decision, why, predicted, rounds: round, history }
-    if (round === 0)
-      return { decision: 'switch', why: 'no device has pre-copy', predicted, rounds: 0, history }
+    const { decision, why, limitMs } = reasoned
+    const steered = { atMs: now, predicted, rounds: round, history }
+    if (decision !== 'continue') return { decision, why, limitMs, ...steered }
+    if (round === 0) return { decision: 'switch', why: 'no device has pre-copy', ...steered }
   }
 }
 
@@ -79,6 +83,9 @@ const decisions: ReadonlySet<unknown> = new Set<Decision>(['continue', 'switch',
 function asked(policy: Policy, progress: PolicyProgress): Reasoned {
   const answer = policy(progress)
   const reasoned = typeof answer === 'string' ? { decision: answer, why: 'the policy said so' } : answer
-  if (decisions.has((reasoned as Partial<Reasoned> | undefined)?.decision)) return reasoned
-  throw new TypeError(`a policy answers 'continue', 'switch' or 'abort', and not ${JSON.stringify(answer)}`)
+  if (!decisions.has((reasoned as Partial<Reasoned> | undefined)?.decision))
+    throw new TypeError(`a policy answers 'continue', 'switch' or 'abort', and not ${JSON.stringify(answer)}`)
+  const { limitMs } = reasoned
+  if (limitMs === undefined || (typeof limitMs === 'number' && limitMs > 0)) return reasoned
+  throw new TypeError(`the limitMs of a policy is a number above 0, and not ${JSON.stringify(limitMs)}`)
 }

@@ -14,8 +14,8 @@ export type SourceEvent = 'yield' | 'reclaim' | 'release'
  *      +-----------------+---------------+-----> reclaimed
  *
  * In `yielding` nobody knows whether `yielded` is durable, and nobody was told of it: the destination cannot run, and no
- * proof is needed to go back. `reclaimed` and `released` hold at once, for the proof is the destination's own durable
- * word; what is written of it saves a later process the question.
+ * proof is needed to go back, nor in `yielded` by the process that has not sent it yet. `reclaimed` and `released` hold at
+ * once, for the proof is the destination's own durable word; what is written of it saves a later process the question.
  */
 export const sourceTable: Table<SourceState, SourceEvent> = {
   owner: {

@@ -65,7 +65,7 @@ export interface Loaded {
   readonly writeMs: number
 }
 
-/** What the participant adds to a device's state; before `yielded`, at most once. */
+/** What the participant adds to a device's state; before its `end`, at most once. */
 export interface SideData {
   readonly kind: 'side-data'
   readonly member: number

@@ -28,19 +28,19 @@ bool CompletionQueue::Take(JobList* taken, bool close) {
   return !taken->empty();
 }
 
-void CompletionQueue::Push(Completion* completion) {
+void CompletionQueue::Push(Delivery* delivery) {
   {
     Lock lock(mutex_);
     if (!closed_) {
       bool first = answered_.empty();
-      answered_.Push(completion);
+      answered_.Push(delivery);
       // Under the lock: closing takes it too, so the function cannot be gone.
       if (first) napi_call_threadsafe_function(wake_, nullptr, napi_tsfn_nonblocking);
       return;
     }
   }
   // The promise died with its environment; what the answer owns is shut down.
-  delete completion;
+  delete delivery;
 }
 
 void CompletionQueue::OnWake(napi_env env, napi_value, void* self, void*) {
@@ -50,7 +50,7 @@ void CompletionQueue::OnWake(napi_env env, napi_value, void* self, void*) {
   queue->Take(&answered, false);
   while (Job* job = answered.Pop()) {
     Napi::HandleScope scope(env);
-    static_cast<Completion*>(job)->Settle(env);
+    static_cast<Delivery*>(job)->Settle(env);
   }
 }
 
@@ -75,7 +75,13 @@ void CompletionQueue::End(Napi::Env env) {
   if (--begun_ == 0) napi_unref_threadsafe_function(env, wake_);
 }
 
-Napi::Value Completion::Begin(Napi::Env env) {
+void Delivery::Deliver() {
+  // A copy: another thread may have settled and deleted this before Push returns.
+  Held<CompletionQueue> queue = queue_;
+  queue->Push(this);
+}
+
+Napi::Value Pending::Begin(Napi::Env env) {
   napi_value promise;
   if (napi_create_promise(env, &deferred_, &promise) != napi_ok) return Napi::Value();
   queue_->Begin(env);
@@ -83,14 +89,7 @@ Napi::Value Completion::Begin(Napi::Env env) {
   return Napi::Value(env, promise);
 }
 
-void Completion::Deliver() {
-  // A copy: another thread may have settled and deleted this before Push returns.
-  Held<CompletionQueue> queue = queue_;
-  queue->Push(this);
-}
-
-void Completion::Resolve(Napi::Env env) {
-  Napi::Value value = ToJs(env);
+void Pending::Settle(Napi::Env env, Napi::Value value) {
   if (value.IsEmpty()) {
     Napi::Error error = env.GetAndClearPendingException();
     napi_reject_deferred(env, deferred_, error.Value());
@@ -99,7 +98,6 @@ void Completion::Resolve(Napi::Env env) {
   }
   queue_->End(env);
   if (self_) self_->Unref();
-  delete this;
 }
 
 }  // namespace vfio_migrate

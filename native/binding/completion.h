@@ -8,7 +8,7 @@
 
 namespace vfio_migrate {
 
-class Completion;
+class Delivery;
 
 /// Brings answers from the lanes to the JavaScript thread of one environment. The lanes wake it
 /// only when nothing was waiting yet, so whatever is answered in the meantime is settled in one go.
@@ -17,8 +17,8 @@ class CompletionQueue final : public Shared {
   /// Null when it cannot be made. The queue closes itself when the environment ends.
   static Held<CompletionQueue> Create(Napi::Env env);
 
-  /// Any thread. Takes `completion`; after the end of the environment it is dropped.
-  void Push(Completion* completion);
+  /// Any thread. Takes `delivery`; after the end of the environment it is dropped.
+  void Push(Delivery* delivery);
 
   /// JavaScript thread only: between the two the event loop is kept alive.
   void Begin(Napi::Env env);
@@ -39,28 +39,56 @@ class CompletionQueue final : public Shared {
   JobList answered_;
 };
 
-/// A job whose answer settles a promise. Made and settled on the JavaScript thread, run in a lane.
-class Completion : public Job {
+/// A job whose answer is for the JavaScript thread. Made and settled there, run in a lane.
+class Delivery : public Job {
  public:
-  /// `self` is kept from being collected while this is under way; null where there is nobody yet.
-  Completion(Held<CompletionQueue> queue, Napi::Reference<Napi::Object>* self)
+  explicit Delivery(Held<CompletionQueue> queue) : queue_(std::move(queue)) {}
+
+  void Deliver() override;
+  /// JavaScript thread. Deletes this, or begins another part of the work.
+  virtual void Settle(Napi::Env env) = 0;
+
+ private:
+  Held<CompletionQueue> queue_;
+};
+
+/// A promise. While it is under way the event loop is kept alive, and who made it is not collected.
+/// JavaScript thread only.
+class Pending {
+ public:
+  /// `self` is null where there is nobody yet.
+  Pending(Held<CompletionQueue> queue, Napi::Reference<Napi::Object>* self)
       : queue_(std::move(queue)), self_(self) {}
 
-  /// Once, before the job is posted. An empty value, with an exception pending, when there is no
-  /// promise to be had.
+  /// Once. An empty value, with an exception pending, when there is no promise to be had.
   Napi::Value Begin(Napi::Env env);
-  void Deliver() override;
-  /// Resolves the promise and deletes this, or begins another part of the work.
-  virtual void Settle(Napi::Env env) { Resolve(env); }
-
- protected:
-  void Resolve(Napi::Env env);
-  virtual Napi::Value ToJs(Napi::Env env) = 0;
+  /// Once. An empty value rejects it with the exception that is pending.
+  void Settle(Napi::Env env, Napi::Value value);
 
  private:
   Held<CompletionQueue> queue_;
   Napi::Reference<Napi::Object>* self_;
   napi_deferred deferred_ = nullptr;
+};
+
+/// A job whose answer settles a promise.
+class Completion : public Delivery {
+ public:
+  Completion(const Held<CompletionQueue>& queue, Napi::Reference<Napi::Object>* self)
+      : Delivery(queue), promise_(queue, self) {}
+
+  /// Once, before the job is posted, as Pending::Begin.
+  Napi::Value Begin(Napi::Env env) { return promise_.Begin(env); }
+  void Settle(Napi::Env env) override {
+    promise_.Settle(env, ToJs(env));
+    delete this;
+  }
+
+ protected:
+  virtual Napi::Value ToJs(Napi::Env env) = 0;
+
+ private:
+  Pending promise_;
 };
 
 }  // namespace vfio_migrate

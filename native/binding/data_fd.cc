@@ -17,8 +17,10 @@ Napi::Function DataFdObject::Define(Napi::Env env) {
   return DefineClass(env, "SessionCalls",
                      {
                          InstanceMethod<&DataFdObject::Read>("read"),
+                         InstanceMethod<&DataFdObject::ReadBehind>("readBehind"),
                          InstanceMethod<&DataFdObject::Write>("write"),
                          InstanceMethod<&DataFdObject::Release>("release"),
+                         InstanceMethod<&DataFdObject::Summarize>("summarize"),
                          InstanceMethod<&DataFdObject::GetCrc32>("crc32"),
                          InstanceMethod<&DataFdObject::GetPrecopyInfo>("precopyInfo"),
                          InstanceMethod<&DataFdObject::Close>("close"),
@@ -47,10 +49,23 @@ Napi::Value DataFdObject::Read(Info info) {
   if (max_bytes == 0) arguments.Fail("maxBytes", "at least 1");
   int wait_ms = arguments.Milliseconds(1, "waitMs");
   if (arguments.failed()) return arguments.Throw();
+  return PostRead(info.Env(), max_bytes, wait_ms, ReadKind::kFirst);
+}
+
+Napi::Value DataFdObject::ReadBehind(Info info) {
+  if (!IsOurs(info)) return Napi::Value();
+  Arguments arguments(info);
+  size_t max_bytes = arguments.Size(0, "maxBytes");
+  if (max_bytes == 0) arguments.Fail("maxBytes", "at least 1");
+  if (arguments.failed()) return arguments.Throw();
+  return PostRead(info.Env(), max_bytes, 0, ReadKind::kBehind);
+}
+
+Napi::Value DataFdObject::PostRead(Napi::Env env, size_t max_bytes, int wait_ms, ReadKind kind) {
   Held<DataFd> session = session_.held();
   return Begin(
-      info.Env(), this, -EBADF,
-      [session, max_bytes, wait_ms] { return session->Read(max_bytes, wait_ms); },
+      env, this, -EBADF,
+      [session, max_bytes, wait_ms, kind] { return session->Read(max_bytes, wait_ms, kind); },
       [&session](Job* job) { return session->Post(job); });
 }
 
@@ -60,10 +75,9 @@ Napi::Value DataFdObject::Write(Info info) {
   Arguments arguments(info);
   Napi::Uint8Array data = arguments.Bytes(0, "data");
   if (arguments.failed()) return arguments.Throw();
-  auto* call =
-      new (std::nothrow) WriteCall(Environment::Of(env).queue(), this, &writes_, session_.held());
+  auto* call = new (std::nothrow) WriteCall(Environment::Of(env).queue(), this, session_.held());
   if (!call) return OutOfMemory(env);
-  Napi::Value promise = call->Hold(env, data) ? call->Begin(env) : Napi::Value();
+  Napi::Value promise = call->Begin(env, data);
   if (promise.IsEmpty()) {
     delete call;
   } else {
@@ -79,6 +93,11 @@ Napi::Value DataFdObject::Release(Info info) {
   Napi::Uint8Array data = arguments.Bytes(0, "data");
   if (arguments.failed()) return arguments.Throw();
   Environment::Of(info.Env()).loans().Release(info.Env(), data);
+  return Napi::Value();
+}
+
+Napi::Value DataFdObject::Summarize(Info info) {
+  if (IsOurs(info)) session_.held()->Summarize();
   return Napi::Value();
 }
 

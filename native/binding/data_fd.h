@@ -19,11 +19,14 @@ class DataFdObject final : public Napi::ObjectWrap<DataFdObject> {
   using Info = const Napi::CallbackInfo&;
 
   Napi::Value Read(Info info);
+  Napi::Value ReadBehind(Info info);
   Napi::Value Write(Info info);
   Napi::Value Release(Info info);
+  Napi::Value Summarize(Info info);
   Napi::Value GetCrc32(Info info);
   Napi::Value GetPrecopyInfo(Info info);
   Napi::Value Close(Info info);
+  Napi::Value PostRead(Napi::Env env, size_t max_bytes, int wait_ms, ReadKind kind);
   bool IsOurs(Info info);
 
   Owner<DataFd> session_;

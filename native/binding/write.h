@@ -1,73 +1,81 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <utility>
-
 #include "../core/data_fd.h"
 #include "completion.h"
 
 namespace vfio_migrate {
 
 class WriteCall;
+class WritePiece;
 
-/// The writes of one session, in order. One at a time has a piece of at most kPieceBytes in the
-/// data lane, so native memory stays bounded and nothing comes between the pieces of a write.
-/// JavaScript thread only.
+/// The writes of one session, in order and in pieces, with nothing between the pieces of a write.
+/// So many of them are in the data lane that it need not wait for JavaScript, and no more, so that
+/// native memory stays bounded. JavaScript thread only.
 class WriteQueue {
  public:
-  /// At the end of the environment: what has not had its turn is dropped.
+  /// At the end of the environment: what has not been answered is dropped.
   ~WriteQueue();
 
   /// Takes `call`, which has begun.
   void Push(Napi::Env env, WriteCall* call);
-  /// The first call is done: the next one's turn.
-  void Advance(Napi::Env env);
-  /// The array that the first call writes.
-  napi_ref data() const { return data_; }
+  /// A piece of `call` has come to `answer`.
+  void OnAnswered(Napi::Env env, WriteCall* call, Answer answer);
 
  private:
+  static constexpr int kMostInLane = 4;
+
+  /// Posts what there is room for, and ends what has nothing more to wait for.
+  void Advance(Napi::Env env);
+  void PostPiece(Napi::Env env, WriteCall* call);
+  WriteCall* TakeDone();
+
   napi_env env_ = nullptr;
-  JobList waiting_;
-  WriteCall* current_ = nullptr;
-  /// Here and not in the call, which a lane may be the last to have: a reference is deleted by
-  /// nobody but us, not even with its environment.
-  napi_ref data_ = nullptr;
+  WriteCall* first_ = nullptr;
+  int in_lane_ = 0;
+  /// The stream has a hole: nothing behind it is written.
+  bool is_broken_ = false;
 };
 
-class WriteCall final : public Completion {
+/// One write, which JavaScript waits for.
+class WriteCall {
  public:
-  WriteCall(Held<CompletionQueue> queue, Napi::Reference<Napi::Object>* self, WriteQueue* writes,
-            Held<DataFd> session)
-      : Completion(std::move(queue), self), writes_(writes), session_(std::move(session)) {}
+  WriteCall(Held<CompletionQueue> queue, Napi::Reference<Napi::Object>* self, Held<DataFd> session)
+      : queue_(queue), promise_(queue, self), session_(std::move(session)) {}
 
-  /// Keeps `data` until all of it is written. False, with an exception pending, when that cannot
+  /// Keeps `data` until all of it is written. Empty, with an exception pending, when that cannot
   /// be.
-  bool Hold(Napi::Env env, Napi::Uint8Array data);
-  napi_ref TakeData() { return std::exchange(data_, nullptr); }
-  /// Copies the next piece, or takes hold of it where it is in a buffer of a lane, and posts it.
-  void PostPiece(Napi::Env env);
+  Napi::Value Begin(Napi::Env env, Napi::Uint8Array data);
+  /// Posts the next piece: a copy, or where it is in a buffer of a lane, a hold on it. 0 or -errno,
+  /// and nothing is posted.
+  Answer PostPiece(Napi::Env env, WriteQueue* writes);
+  /// Nothing more of it is posted.
+  void Fail(Answer answer);
+  /// Where it was not posted yet: it comes too late.
+  void FailAsLate() {
+    if (!is_posted_) Fail(session_->closing() ? -EBADF : -ENODEV);
+  }
+  void TakeAnswer(Answer answer);
 
-  void Run() override { result_ = session_->Write(piece_, piece_length_); }
-  void Refuse(Answer answer) override { result_ = answer; }
-  void Settle(Napi::Env env) override;
+  bool is_posted() const { return is_posted_; }
+  bool is_done() const { return is_posted_ && in_lane_ == 0; }
+  void Settle(Napi::Env env);
+  void Forget(napi_env env) { napi_delete_reference(env, data_); }
 
  private:
-  Napi::Value ToJs(Napi::Env env) override {
-    return Napi::Number::New(env, static_cast<double>(result_));
-  }
-  Answer TakePiece(Napi::Env env);
-  Answer CopyPiece(const uint8_t* bytes);
+  friend class WriteQueue;
 
-  WriteQueue* writes_;
+  Answer TakePiece(Napi::Env env, WritePiece* piece);
+
+  WriteCall* next_ = nullptr;
+  Held<CompletionQueue> queue_;
+  Pending promise_;
   Held<DataFd> session_;
-  /// Until it is this call's turn.
   napi_ref data_ = nullptr;
   size_t length_ = 0;
-  size_t taken_ = 0;
-  size_t piece_length_ = 0;
-  const uint8_t* piece_ = nullptr;
-  /// Has the piece.
-  Held<Buffer> buffer_;
+  size_t posted_ = 0;
+  bool is_posted_ = false;
+  int in_lane_ = 0;
   Answer result_ = 0;
 };
 

@@ -40,32 +40,38 @@ Held<Buffer> BufferPool::Take(size_t bytes) {
   auto buffer = Held<Buffer>::Adopt(new (std::nothrow) Buffer(Held<BufferPool>(this)));
   if (!buffer) return buffer;
   size_t capacity = RoundUp(bytes);
-  uint8_t* data = capacity == kPieceBytes ? TakeKept() : nullptr;
+  uint8_t* data = TakeKept(capacity);
   buffer->data_ = data ? data : Map(capacity);
   buffer->capacity_ = capacity;
   return buffer->data_ ? buffer : Held<Buffer>();
 }
 
-uint8_t* BufferPool::TakeKept() {
+uint8_t* BufferPool::TakeKept(size_t capacity) {
   Lock lock(mutex_);
+  if (capacity != capacity_) DropKept();
+  capacity_ = capacity;
   return kept_count_ > 0 ? kept_[--kept_count_] : nullptr;
 }
 
-bool BufferPool::Keep(uint8_t* data) {
+bool BufferPool::Keep(uint8_t* data, size_t capacity) {
   Lock lock(mutex_);
-  if (closed_ || kept_count_ == kKept) return false;
+  if (closed_ || capacity != capacity_ || kept_count_ == kKept) return false;
   kept_[kept_count_++] = data;
   return true;
 }
 
 void BufferPool::Give(uint8_t* data, size_t capacity) {
-  if (capacity != kPieceBytes || !Keep(data)) Unmap(data, capacity);
+  if (!Keep(data, capacity)) Unmap(data, capacity);
+}
+
+void BufferPool::DropKept() {
+  while (kept_count_ > 0) Unmap(kept_[--kept_count_], capacity_);
 }
 
 void BufferPool::Close() {
   Lock lock(mutex_);
   closed_ = true;
-  while (kept_count_ > 0) Unmap(kept_[--kept_count_], kPieceBytes);
+  DropKept();
 }
 
 }  // namespace vfio_migrate

@@ -47,12 +47,15 @@ class BufferPool final : public Shared {
   static constexpr size_t kKept = 8;
 
   ~BufferPool() override { Close(); }
-  uint8_t* TakeKept();
-  bool Keep(uint8_t* data);
+  uint8_t* TakeKept(size_t capacity);
+  bool Keep(uint8_t* data, size_t capacity);
+  void DropKept();
   void Give(uint8_t* data, size_t capacity);
 
   Mutex mutex_;
   bool closed_ = false;
+  /// Of each that is kept: what was last asked for.
+  size_t capacity_ = 0;
   size_t kept_count_ = 0;
   uint8_t* kept_[kKept] = {};
 };

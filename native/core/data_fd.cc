@@ -96,8 +96,13 @@ Answer DataFd::ReadOnce(uint8_t* data, size_t length, uint64_t* arc) {
   return -ECANCELED;
 }
 
-ReadData DataFd::Read(size_t max_bytes, int wait_ms) {
+ReadData DataFd::Read(size_t max_bytes, int wait_ms, ReadKind kind) {
   ReadData data;
+  if (kind == ReadKind::kBehind && !gave_) {
+    data.result = -EAGAIN;
+    return data;
+  }
+  gave_ = false;
   size_t length = std::min(max_bytes, kMaxPieceBytes);
   data.buffer = pool_->Take(length);
   if (!data.buffer) {
@@ -110,15 +115,19 @@ ReadData DataFd::Read(size_t max_bytes, int wait_ms) {
     data.result = WaitReadable(wait_ms);
     if (data.result >= 0) data.result = ReadOnce(data.buffer->data(), length, &data.arc);
   }
-  Sum(data.buffer->data(), data.result);
+  gave_ = data.result > 0;
+  data.summed = Sum(data.buffer->data(), data.result);
   data.crc32 = crc32();
   return data;
 }
 
 /// In the data lane, which alone changes it.
-void DataFd::Sum(const uint8_t* data, Answer length) {
-  if (length <= 0) return;
-  crc32_.store(Crc32(crc32(), data, static_cast<size_t>(length)), std::memory_order_release);
+bool DataFd::Sum(const uint8_t* data, Answer length) {
+  if (!summed_.load(std::memory_order_acquire)) return false;
+  if (length > 0) {
+    crc32_.store(Crc32(crc32(), data, static_cast<size_t>(length)), std::memory_order_release);
+  }
+  return true;
 }
 
 /// Any errno is final on a resuming fd: some drivers take the bytes of a failed write and go on,

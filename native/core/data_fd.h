@@ -14,8 +14,16 @@ struct ReadData {
   Held<Buffer> buffer;
   /// The device's arc number when read(2) was issued.
   uint64_t arc = 0;
-  /// CRC-32 of all that was read, these bytes included.
+  /// Whether the session is summed, and CRC-32 of all that was read, these bytes included.
+  bool summed = false;
   uint32_t crc32 = 0;
+};
+
+/// What a read has to do with the one before it.
+enum class ReadKind {
+  kFirst,
+  /// Posted before that was answered: not made, and answered -EAGAIN, unless it gave bytes.
+  kBehind,
 };
 
 struct PrecopyInfo {
@@ -36,17 +44,18 @@ class DataFd final : public LaneOwner {
   Answer Open(Fd fd);
 
   /// In the data lane. Blocks until there is something to answer, or the session ends.
-  ReadData Read(size_t max_bytes, int wait_ms);
+  ReadData Read(size_t max_bytes, int wait_ms, ReadKind kind);
   /// In the data lane. Blocks until all is taken. After the first failure every answer is -ENODEV
   /// without a call.
   Answer Write(const uint8_t* data, size_t length);
-  /// Bytes of the stream will not come: what is behind them must not be written either. While no
-  /// write is in the data lane.
+  /// In the data lane. Bytes of the stream will not come: what is behind them must not be written
+  /// either.
   void EndWrites() { dead_ = true; }
   /// In the control lane of the device. Blocks.
   PrecopyInfo GetPrecopyInfo();
 
-  /// Of all that was read, or that the kernel has taken, so far.
+  /// From now on CRC-32 of what is read, or of what the kernel has taken. Before the first of them.
+  void Summarize() { summed_.store(true, std::memory_order_release); }
   uint32_t crc32() const { return crc32_.load(std::memory_order_acquire); }
 
   const Held<Device>& device() const { return device_; }
@@ -60,14 +69,17 @@ class DataFd final : public LaneOwner {
   void CloseFds() override;
   Answer ReadOnce(uint8_t* data, size_t length, uint64_t* arc);
   Answer WaitReadable(int timeout_ms);
-  void Sum(const uint8_t* data, Answer length);
+  bool Sum(const uint8_t* data, Answer length);
 
   Held<Device> device_;
   Fd fd_;
   /// An eventfd that becomes readable, for good, when the session ends.
   Fd wake_;
   Held<BufferPool> pool_;
+  /// In the data lane only: a write has failed; the last read gave bytes.
   bool dead_ = false;
+  bool gave_ = false;
+  std::atomic<bool> summed_{false};
   std::atomic<uint32_t> crc32_{0};
   DataFd* next_ = nullptr;
   DataFd** previous_ = nullptr;

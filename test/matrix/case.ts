@@ -16,6 +16,8 @@ export interface Scene {
   readonly onStuck?: 'reset' | 'leave'
   readonly logged?: true
   readonly chunked?: true
+  /** Saving and loading take their time, and a limit that the whole state does not fit in. */
+  readonly tight?: true
 }
 
 /** A fault of one of the devices. */
@@ -40,7 +42,8 @@ export interface Case {
   readonly whileHeld?: Deed
   /** Done at the event of this number, from 0. */
   readonly at?: { readonly event: number; readonly deed: Deed }
-  readonly participant?: { readonly moment: Moment; readonly how: 'throws' | 'hangs' }
+  /** `begins anew`: the device of the last source does, at that moment. */
+  readonly participant?: { readonly moment: Moment; readonly how: 'throws' | 'hangs' | 'begins anew' }
 }
 
 /** A command line that runs this case alone. */

@@ -91,7 +91,9 @@ function callRow({ side, when, fails, actor }: Failure, { actors }: Observed): L
 
 function deedRow(given: Case, seen: Observed): Line | undefined {
   const deed = given.at?.deed ?? given.whileHeld
-  const what = given.participant ? 'participant fails' : deed?.kind
+  const { participant } = given
+  const isAnew = participant?.how === 'begins anew'
+  const what = participant ? (isAnew ? 'begins anew' : 'participant fails') : deed?.kind
   if (what === undefined || seen.deedIn === undefined) return undefined
   return found(deedRows, row => row.what === what && listed(row.when).includes(seen.deedIn ?? ''))
 }

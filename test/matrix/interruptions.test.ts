@@ -68,3 +68,22 @@ describe('a participant that fails at each of its moments', function () {
     })
   }
 })
+
+/** 48 KiB take 47 ms to be saved, and 47 to be loaded; the limit is 40 ms, and 60 are too long. */
+const tight: Scene = { ...mlx5, tight: true }
+
+describe('a device that begins anew between its last image and the switch', () => {
+  const those: Readonly<Record<string, Scene>> = {
+    mlx5: tight,
+    'mlx5, lent': { ...tight, origin: 'lent' },
+    'a set of mlx5': { ...tight, members: 2 },
+    'mlx5 with a DMA log': { ...tight, logged: true },
+  }
+  for (const [name, scene] of Object.entries(those)) {
+    it(`of ${name}`, async () => {
+      const failed: string[] = []
+      await hits({ scene, participant: { moment: 'quiesce', how: 'begins anew' } }, failed)
+      assertNone(failed)
+    })
+  }
+})

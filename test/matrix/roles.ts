@@ -206,6 +206,7 @@ class Conversation {
       isSet: members.length > 1,
       facts: () => Promise.resolve(undefined),
       preflight: () => undefined,
+      weigh: () => undefined,
       precopy: async () => {
         for (let round = 1; round <= 2; round++) await Promise.all(members.map(member => member.round()))
       },

@@ -55,7 +55,7 @@ export interface Observed {
 const numbers = { STOP: 1, STOP_COPY: 3, RUNNING_P2P: 5 }
 
 /** Latencies that differ, so that no two things happen at one time by chance. */
-function optionsOf({ flavour, chunked }: Scene, side: SideName, member: number): MockOptions {
+function optionsOf({ flavour, chunked, tight }: Scene, side: SideName, member: number): MockOptions {
   const isMtty = flavour === 'mtty'
   const hasQuery = ['mlx5', 'virtio', 'pds'].includes(flavour)
   const slower = member * 0.75 + (side === 'source' ? 0.01 : 0)
@@ -66,6 +66,7 @@ function optionsOf({ flavour, chunked }: Scene, side: SideName, member: number):
     dirty: '4MiB/s',
     ...(['mlx5', 'virtio', 'xe', 'pds'].includes(flavour) && { size: '48KiB' }),
     ...(chunked && { chunkSize: '16KiB' }),
+    ...(tight && { dirty: '16KiB/s', reinit: true, bandwidth: { save: '1MiB/s', load: '1MiB/s' } }),
     latency: {
       SUSPEND_INITIATOR: 1 + slower,
       RESUME_INITIATOR: 1.25 + slower,
@@ -164,7 +165,7 @@ class Run {
   }
 
   async #migrate(): Promise<{ report: MigrationReport | undefined; error: unknown }> {
-    const { onStuck, precopy, logged } = this.#case.scene
+    const { onStuck, precopy, logged, tight } = this.#case.scene
     const options: MigrateOptions = {
       from: this.#devices('source'),
       to: this.#devices('destination'),
@@ -173,6 +174,7 @@ class Run {
       participant: this.#participant(),
       ...(onStuck && { onStuck }),
       ...(precopy === false && { precopy }),
+      ...(tight && { downtimeLimitMs: 40 }),
       ...(logged && {
         dmaLogging: { pageSize: 4096, ranges: [{ iova: 0n, length: 65_536n }], onDirty: () => undefined },
       }),
@@ -212,7 +214,9 @@ class Run {
       if (moment !== failing) return Promise.resolve(undefined)
       this.#deedIn = moment
       if (how === 'throws') throw new Error('not this one')
-      return forever
+      if (how === 'hangs') return forever
+      this.#actor('source', this.#case.scene.members - 1).mock.reinit()
+      return Promise.resolve(undefined)
     }
     return Object.fromEntries(moments.map(moment => [moment, () => attend(moment)]))
   }

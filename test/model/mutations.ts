@@ -93,6 +93,11 @@ export const mutations: readonly Mutation[] = [
     finds: 'double',
   },
   {
+    what: 'a source that comes back takes yielded for unsent',
+    rules: { provenAfterCrash: false },
+    finds: 'double',
+  },
+  {
     what: 'a process recovers without the lock of its devices',
     rules: { lockFirst: false },
     finds: 'double',

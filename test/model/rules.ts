@@ -14,6 +14,8 @@ export interface Rules {
   readonly lockFirst: boolean
   /** The source calls reclaim() after `yielded` only when it was shown `abdicated`. */
   readonly proofFirst: boolean
+  /** A process that comes back does not go by what the one before it may not have sent. */
+  readonly provenAfterCrash: boolean
   /** Nothing is decided at the destination while an arc out of STOP is in the kernel. */
   readonly arcFirst: boolean
   /** `end` is sent only after `yielded`. */
@@ -43,6 +45,7 @@ export const rules: Rules = {
   abdicatedIsToldIn: ['abdicated'],
   lockFirst: true,
   proofFirst: true,
+  provenAfterCrash: true,
   arcFirst: true,
   endAfterYielded: true,
   ranFirst: true,

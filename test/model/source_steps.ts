@@ -79,6 +79,11 @@ function asking(rules: Rules, world: World, say: Say): void {
     if (failed) say('yield() again', begin(rules, world, 'yield'), false)
   }
   if (world.source !== 'yielded' || world.sourceWrites !== undefined) return
+  const isUnsaid = !wasSent(world, 'yielded') && !world.sourceRecovered
+  if (isUnsaid || (!rules.provenAfterCrash && world.sourceRecovered)) {
+    const free = begin(rules, world, 'reclaim')
+    say('turns back, reclaim()', free && askedBack(free), !world.link)
+  }
   const wanted = world.sourceDevice !== 'blank' || !rules.blankAsksNothingBack
   if (wanted && !wasSent(world, 'back')) say('sends back', askedBack(world), !world.link)
   if (!wanted) send(world, 'ask', say)

@@ -8,6 +8,7 @@ export class OpaqueStream implements StreamParser {
   readonly images = 0
   readonly lastImageBytes = 0
   readonly initialEnd = undefined
+  readonly begunImage = undefined
   readonly announcedBytes = undefined
 
   push(bytes: Uint8Array): void {

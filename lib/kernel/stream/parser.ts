@@ -31,6 +31,11 @@ export interface StreamParser {
    * without PRE_COPY.
    */
   readonly initialEnd: number | undefined
+  /**
+   * Where the image lies whose header came last, header included, in bytes from the beginning: mlx5 and virtio say with it
+   * how much is to come. Undefined while there is none, and for other drivers.
+   */
+  readonly begunImage: { readonly from: number; readonly end: number } | undefined
   /** Bytes of memory that mlx5 at the destination sets aside because record 0 says so. Undefined where none came. */
   readonly announcedBytes: number | undefined
 }

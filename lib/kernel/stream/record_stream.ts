@@ -31,6 +31,7 @@ export class RecordStream implements StreamParser {
   images = 0
   lastImageBytes = 0
   initialEnd: number | undefined
+  begunImage: { readonly from: number; readonly end: number } | undefined
   announcedBytes: number | undefined
   readonly #form: RecordForm
   readonly #windows: Windows
@@ -74,7 +75,10 @@ export class RecordStream implements StreamParser {
     const payload = from + this.#form.headerBytes
     const end = payload + head.size
     this.#open = { ...head, end }
-    if (head.kind === 'image') this.initialEnd ??= end
+    if (head.kind === 'image') {
+      this.initialEnd ??= end
+      this.begunImage = { from, end }
+    }
     const next = this.#header(end)
     const announces = head.kind === 'announcement' && head.size >= announcementBytes
     return announces ? this.#announcement(payload, next) : next

@@ -22,6 +22,7 @@ export class StructStream implements StreamParser {
   readonly records = 0
   readonly images = 0
   readonly lastImageBytes = 0
+  readonly begunImage = undefined
   readonly announcedBytes = undefined
   readonly #windows: Windows
   readonly #headBytes: number

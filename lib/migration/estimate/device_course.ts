@@ -120,6 +120,12 @@ export class DeviceCourse {
     return this.#costs(this.#mostBytes(at), 2)
   }
 
+  /** The same, of one that stands and has announced `bytes`: in chunks more may follow. */
+  announced(at: number, bytes: number): FinalImage {
+    const isWhole = this.#outlook.chunkBytes === undefined
+    return this.#costs(isWhole ? bytes : Math.max(bytes, this.#finalBytes(at)), 0)
+  }
+
   /** Such a device starts in about the time in which it stops. */
   get startArcsMs(): number {
     return this.#stopArcsMs

@@ -12,8 +12,10 @@ const mebibyte = 1 << 20
 const headers = 24 + 16
 /** How many mappings a session keeps for its next reads. */
 const kept = 8
+/** How many pieces of writes are in the lane at once. */
+const inLane = 4
 
-type Reader = SessionCalls & Required<Pick<SessionCalls, 'release'>>
+type Reader = SessionCalls & Required<Pick<SessionCalls, 'release' | 'readBehind' | 'summarize'>>
 
 /** A session with an image of `mebibytes` to be read. */
 async function saving(mebibytes: number): Promise<Reader> {
@@ -192,11 +194,12 @@ describe('a write of memory that a read has lent', () => {
     const chunk = await read(source)
     const destination = await enter(await open(0), RESUMING)
     kernel.hold(0, 'write')
-    const writes = [destination.write(new Uint8Array(10)), destination.write(chunk)]
+    const before = Array.from({ length: inLane }, () => destination.write(new Uint8Array(10)))
+    const writes = [...before, destination.write(chunk)]
     kernel.waitFor('held write')
     source.release(chunk)
     kernel.release('write')
-    assert.deepEqual(await Promise.all(writes), [10, -E.EFAULT])
+    assert.deepEqual(await Promise.all(writes), [10, 10, 10, 10, -E.EFAULT])
     assert.equal(await destination.write(new Uint8Array(1)), -E.ENODEV)
   })
 })
@@ -204,6 +207,7 @@ describe('a write of memory that a read has lent', () => {
 describe('the sum of a session', () => {
   scenario('is, with each read, the CRC-32 of all up to its end, lent or copied', async () => {
     const session = await saving(4)
+    session.summarize()
     let expected = 0
     for (const bytes of [1, 100, mebibyte, 17, 4095, mebibyte, 300_001]) {
       const { data, crc32: sum } = await session.read(bytes, 0)
@@ -217,6 +221,7 @@ describe('the sum of a session', () => {
   scenario('is the CRC-32 of what the kernel has taken, in whatever pieces and from wherever', async () => {
     const lent = await read(await saving(2))
     const session = await enter(await open(0), RESUMING)
+    session.summarize?.()
     assert.equal(session.crc32?.(), 0)
     for (let nth = 1; nth <= 3; nth++) kernel.rule(0, 'write', 'cut', 77 * nth, nth)
     const parts = [lent, lent.subarray(3, 70_000), pattern(5, 2 * mebibyte + 9), pattern(0, 1), pattern(0, 0)]
@@ -224,8 +229,14 @@ describe('the sum of a session', () => {
     assert.equal(session.crc32(), crc32(Buffer.concat(parts)))
   })
 
+  scenario('is none where nobody asked for it', async () => {
+    const session = await saving(1)
+    assert.equal('crc32' in (await session.read(100, 0)), false)
+  })
+
   scenario('has none of what was not taken', async () => {
     const session = await enter(await open(0), RESUMING)
+    session.summarize?.()
     kernel.rule(0, 'write', 'cut', 10, 1)
     kernel.rule(0, 'write', 'fail', E.EIO, 2)
     const data = pattern(0, 100)

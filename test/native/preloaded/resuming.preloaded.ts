@@ -21,6 +21,9 @@ function hash(...parts: Uint8Array[]): number {
   return sum
 }
 
+/** How many pieces of writes are in the lane at once. */
+const inLane = 4
+
 describe('a write to a resuming fd', () => {
   scenario('delivers every byte in order', async () => {
     const session = await enter(await open(), RESUMING)
@@ -89,7 +92,7 @@ describe('a write to a resuming fd', () => {
 
   scenario('whose array is detached between two pieces is the last that reaches the kernel', async () => {
     const session = await enter(await open(), RESUMING)
-    const data = pattern((1 << 20) + 10)
+    const data = pattern(inLane * (1 << 20) + 10)
     kernel.hold(0, 'write')
     const writes = [session.write(data), session.write(pattern(10))]
     kernel.waitFor('held write')
@@ -97,7 +100,7 @@ describe('a write to a resuming fd', () => {
     kernel.release('write')
     assert.deepEqual(await Promise.all(writes), [-E.EFAULT, -E.ENODEV])
     assert.equal(await session.write(pattern(10)), -E.ENODEV)
-    assert.deepEqual(kernel.lines('write'), [`write 0 = ${1 << 20}`])
+    assert.deepEqual(kernel.lines('write'), Array(inLane).fill(`write 0 = ${1 << 20}`))
     await session.close()
     assert.equal(await session.write(pattern(10)), -E.EBADF)
   })
@@ -106,12 +109,13 @@ describe('a write to a resuming fd', () => {
     const session = await enter(await open(), RESUMING)
     const data = pattern(10)
     kernel.hold(0, 'write')
-    const writes = [session.write(pattern(20)), session.write(data), session.write(pattern(30))]
+    const before = Array.from({ length: inLane }, () => session.write(pattern(20)))
+    const writes = [...before, session.write(data), session.write(pattern(30))]
     kernel.waitFor('held write')
     detach(data)
     kernel.release('write')
-    assert.deepEqual(await Promise.all(writes), [20, -E.EFAULT, -E.ENODEV])
-    assert.deepEqual(kernel.lines('write'), ['write 0 = 20'])
+    assert.deepEqual(await Promise.all(writes), [20, 20, 20, 20, -E.EFAULT, -E.ENODEV])
+    assert.deepEqual(kernel.lines('write'), Array(inLane).fill('write 0 = 20'))
   })
 
   scenario('answers ENODEV after the session ended', async () => {

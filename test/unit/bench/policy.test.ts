@@ -37,7 +37,13 @@ interface Run {
   readonly none: { readonly downtimeMs: number; readonly bytes: number }
   readonly threshold: Stopped | undefined
   readonly ours:
-    (Stopped & { readonly rounds: number; readonly bytes: number; readonly why: string }) | undefined
+    | (Stopped & {
+        readonly turnedBack: boolean
+        readonly rounds: number
+        readonly bytes: number
+        readonly why: string
+      })
+    | undefined
 }
 
 async function load(name: string): Promise<Record<string, unknown>> {
@@ -53,6 +59,9 @@ const { workloads } = (await load('workloads')) as {
 }
 const { threshold } = (await load('threshold')) as {
   threshold: (world: object, onLook?: (look: Look) => void) => Stopped | undefined
+}
+const { ours } = (await load('ours')) as {
+  ours: (world: object, options?: object) => Promise<NonNullable<Run['ours']>>
 }
 const { compete, judge } = (await load('judge')) as {
   compete: (workload: Workload, seed: number) => Promise<Run>
@@ -181,6 +190,18 @@ describe('the simulation', () => {
         'the final image is at most the whole state',
       )
     }
+  })
+
+  it('turns back where a device has begun anew, and would have stood for longer', async () => {
+    // One of a set of three, between its last image and the switch.
+    const subject = workloads(1, 76)[75] ?? assert.fail()
+    const [back, on] = [
+      await ours(new World(subject, 24)),
+      await ours(new World(subject, 24), { onOverrun: 'switch' }),
+    ]
+    assert.deepEqual([back.turnedBack, on.turnedBack], [true, false])
+    assert.equal(back.bytes, on.bytes, 'until then it is the same')
+    assert.ok(on.downtimeMs > 1.5 * 300 && back.downtimeMs < on.downtimeMs)
   })
 
   it('judges what it has seen', async () => {

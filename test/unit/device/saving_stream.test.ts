@@ -6,7 +6,7 @@ import { openDevice } from '#lib/device/open.js'
 import type { Device } from '#lib/device/device.js'
 import type { SavingStream } from '#lib/device/saving_stream.js'
 import { MockDevice, VirtualClock } from 'vfio-migrate/mock'
-import { ScriptedDevice } from './scripted_device.js'
+import { gate, ScriptedDevice } from './scripted_device.js'
 
 const ENOMSG = -42
 const ENODEV = -19
@@ -108,6 +108,23 @@ describe('the saving stream', () => {
     ;(await script.session.nextRead()).answer(ENOMSG, script.arc)
     assert.equal((stream.read() as Buffer).toString(), 'abcd')
     assert.equal(await idle, 'idle')
+  })
+
+  it('ends no process when its session ends while a loop has a chunk, and the loop is left then', async () => {
+    const { script, device, stream } = await saving('PRE_COPY')
+    const chunks = stream.chunks()
+    const first = chunks.next()
+    ;(await script.session.nextRead()).answer(1, script.arc, 'a')
+    await first
+    const { promise: closed, open: close } = gate<undefined>()
+    script.session.close = () => closed
+    const reset = device.reset()
+    await new Promise(resolve => setImmediate(resolve))
+    await chunks.return('idle')
+    close(undefined)
+    await reset
+    await new Promise(resolve => setImmediate(resolve))
+    await assert.rejects(stream.idle(), { code: 'ERR_VFIO_SESSION_ENDED' })
   })
 
   it('fails with the errno of a read', async () => {

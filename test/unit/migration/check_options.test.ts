@@ -23,6 +23,7 @@ const bad: readonly Bad[] = [
   ['no rounds', { maxRounds: 0 }, 'RangeError', /maxRounds/],
   ['half a round', { maxRounds: 1.5 }, 'RangeError', /maxRounds/],
   ['an end that is no word', { onDeadline: 'continue' }, 'TypeError', /onDeadline/],
+  ['an overrun that is no word', { onOverrun: 'continue' }, 'TypeError', /onOverrun/],
   ['a stall that is no word', { onStall: 'stop' }, 'TypeError', /onStall/],
   ['a participant that is none', { participant: 3 }, 'TypeError', /participant/],
   ['a moment that is misspelt', { participant: { quiese() {} } }, 'TypeError', /quiese/],

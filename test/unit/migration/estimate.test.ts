@@ -227,4 +227,28 @@ describe('Estimator', () => {
     estimator.observe([sample({ askedAt: 0, bytes: 40 * MB, isFirst: true }), undefined])
     assert.equal(estimator.predict(500).bytes, 80 * MB)
   })
+
+  it('puts what devices that stand have told in the place of what was foreseen', () => {
+    const estimator = new Estimator([outlook])
+    const { now } = rounds(estimator, 5)
+    const { downtimeMs, bytes, parts } = estimator.predict(now, 11)
+    const stopArcsMs = parts.stopArcsMs + 20
+    const untold = estimator.revise({ stopArcsMs, announced: [undefined] }, now, 11)
+    near(untold.downtimeMs, downtimeMs + 20, 1e-9)
+    assert.deepEqual(untold.bytes, [bytes])
+    // The SAVE of 40 MB has ended when it is told of.
+    const told = estimator.revise({ stopArcsMs, announced: [{ bytes: 40 * MB, atMs: 70 }] }, now, 11)
+    near(told.downtimeMs, 70 + costs.linkMs(40 * MB) + loadMs(40 * MB) + 6 + 11)
+    assert.deepEqual(told.bytes, [40 * MB])
+  })
+
+  it('takes what chunks have told so far for the least that there is', () => {
+    const estimator = new Estimator([{ ...outlook, chunkBytes: MB }])
+    const { now } = rounds(estimator, 5)
+    const [foreseen = 0] = estimator.revise({ stopArcsMs: 7, announced: [] }, now).bytes
+    const told = (bytes: number): readonly number[] =>
+      estimator.revise({ stopArcsMs: 7, announced: [{ bytes, atMs: 10 }] }, now).bytes
+    assert.deepEqual(told(foreseen / 2), [foreseen])
+    assert.deepEqual(told(2 * foreseen), [2 * foreseen])
+  })
 })

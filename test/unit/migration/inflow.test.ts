@@ -117,14 +117,30 @@ describe('Inflow', () => {
     await assert.rejects(flow.end({ bytes: 15, crc32: crc32(head) }), { code: 'ERR_VFIO_INCOMPLETE' })
   })
 
-  it('writes nothing more once a write has failed, tells of it, and does not end', async () => {
+  it('gives the device four chunks before it has taken the first, and another for each that it takes', async () => {
+    const { flow, script, loaded } = await inflow()
+    const gates = Array.from({ length: 6 }, () => gate<number>())
+    let writes = 0
+    script.session.writeAnswer = () => (gates[writes++] as { promise: Promise<number> }).promise
+    for (const part of ['1', '2', '3', '4', '5', '6']) flow.push(Buffer.from(part))
+    const ended = flow.end(end('123456'))
+    assert.deepEqual([await isSettled(ended), writes], [false, 4])
+    gates[0]?.open(1)
+    assert.deepEqual([await isSettled(ended), writes, loaded], [false, 5, [1]])
+    for (const { open } of gates) open(1)
+    await ended
+    assert.deepEqual([Buffer.concat(script.session.written).toString(), loaded.length], ['123456', 6])
+  })
+
+  it('gives the device nothing more once a write has failed, tells of it, and does not end', async () => {
     const { flow, script, loaded, failures } = await inflow()
-    script.session.writeAnswer = () => -22
-    flow.push(Buffer.from('bad'))
-    flow.push(Buffer.from('rest'))
+    let writes = 0
+    // As the addon does: behind a failure no write is made.
+    script.session.writeAnswer = () => (writes++ === 0 ? -22 : -19)
+    for (const part of ['b', 'a', 'd', 'r', 'est']) flow.push(Buffer.from(part))
     await assert.rejects(flow.end(end('badrest')), { code: 'EINVAL' })
     flow.push(Buffer.from('more'))
-    assert.equal(script.log.filter(entry => entry.startsWith('write')).length, 1)
+    assert.equal(writes, 4)
     assert.deepEqual([loaded, failures.map(error => (error as NodeJS.ErrnoException).code)], [[], ['EINVAL']])
   })
 
@@ -139,15 +155,15 @@ describe('Inflow', () => {
     await ended
   })
 
-  it('writes nothing more when it is stopped', async () => {
+  it('gives the device nothing more when it is stopped', async () => {
     const { flow, script, loaded } = await inflow()
     const { promise, open } = gate<number>()
     script.session.writeAnswer = () => promise
-    flow.push(Buffer.from('one'))
-    flow.push(Buffer.from('two'))
+    for (const part of ['one', 'two', 'six', 'ten', 'all']) flow.push(Buffer.from(part))
     flow.stop()
     open(3)
     assert.equal(await isSettled(promise), true)
-    assert.deepEqual([script.log.filter(entry => entry.startsWith('write')).length, loaded], [1, [3]])
+    const writes = script.log.filter(entry => entry.startsWith('write')).length
+    assert.deepEqual([writes, loaded], [4, [3, 6, 9, 12]])
   })
 })

@@ -103,6 +103,21 @@ describe('presetPolicy', () => {
     assert.equal(decided(owed, { maxRounds: 3 }).decision, 'continue')
   })
 
+  it('tells the limit with a switch that it was the reason of, and with no other', () => {
+    const uncertain = { predicted: prediction(200, 400) }
+    assert.equal(decided(after([280, 260])).limitMs, 300)
+    assert.equal(decided(after([280, 260]), { downtimeLimitMs: 400 }).limitMs, 400)
+    assert.equal(decided(after(Array<number>(11).fill(200), uncertain)).limitMs, 300)
+    const forced = [
+      decided(after([280, 260]), { maxRounds: 2 }),
+      decided(after([280, 260], { elapsedMs: 2000 }), { deadlineMs: 2000 }),
+      decided(after([1000, 1000, 1000, 1000])),
+      decided(after([200], { canImprove: false })),
+      decided(after([280, 260]), { onOverrun: 'switch' }),
+    ]
+    for (const { decision, limitMs } of forced) assert.deepEqual([decision, limitMs], ['switch', undefined])
+  })
+
   const wrong: readonly [object, ErrorConstructor, RegExp][] = [
     [{ downtimeLimitMs: '300' }, TypeError, /downtimeLimitMs/],
     [{ downtimeLimitMs: 0 }, RangeError, /downtimeLimitMs/],
@@ -111,6 +126,7 @@ describe('presetPolicy', () => {
     [{ maxRounds: null }, TypeError, /maxRounds/],
     [{ onDeadline: 'continue' }, TypeError, /onDeadline/],
     [{ onStall: 1 }, TypeError, /onStall/],
+    [{ onOverrun: 'continue' }, TypeError, /onOverrun/],
   ]
   for (const [options, type, name] of wrong) {
     it(`names the field of ${JSON.stringify(options)}`, () =>

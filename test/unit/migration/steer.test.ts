@@ -101,6 +101,16 @@ describe('steer', () => {
     )
   })
 
+  it('refuses a limit that is none, and tells one that is', async () => {
+    const limited = (limitMs: unknown): Policy =>
+      (() => ({ decision: 'switch', why: 'enough', limitMs })) as unknown as Policy
+    const estimator = new Estimator([mlx5])
+    for (const wrong of [0, -1, NaN, '300'])
+      await assert.rejects(steer(new Rounds(), { policy: limited(wrong), estimator }), /limitMs/)
+    const { limitMs, atMs } = await steer(new Rounds(), { policy: limited(40), estimator })
+    assert.deepEqual([limitMs, atMs], [40, 10])
+  })
+
   it('ends with the preset by itself', async () => {
     const steered = await steer(new Rounds(), { policy: presetPolicy(), estimator: new Estimator([mlx5]) })
     assert.equal(steered.decision, 'switch')

@@ -32,5 +32,6 @@ export const told = (parser: StreamParser): object => ({
   images: parser.images,
   lastImageBytes: parser.lastImageBytes,
   initialEnd: parser.initialEnd,
+  begunImage: parser.begunImage,
   announcedBytes: parser.announcedBytes,
 })

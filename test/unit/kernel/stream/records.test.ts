@@ -47,6 +47,18 @@ describe('a parser of records', () => {
     assert.equal(parser.initialEnd, 24 + 16 + 5)
   })
 
+  it('tells where an image lies as soon as its header is there, until the header of the next one is', () => {
+    const parser = parsed(mlx5, record0, image5.subarray(0, 15))
+    assert.equal(parser.begunImage, undefined)
+    parser.push(image5.subarray(15))
+    assert.deepEqual(parser.begunImage, { from: 24, end: 24 + 16 + 5 })
+    parser.push(optional3)
+    assert.deepEqual(parser.begunImage, { from: 24, end: 24 + 16 + 5 })
+    parser.push(image4.subarray(0, 16))
+    const from = 24 + 16 + 5 + optional3.length
+    assert.deepEqual(parser.begunImage, { from, end: from + 16 + 4 })
+  })
+
   it('tells what record 0 of mlx5 announces, up to what the driver makes of it', () => {
     const announcing = (payload: string): Buffer => bytes('0800000000000000 01000000 01000000', payload)
     assert.equal(parsed(mlx5, announcing('0010000000000000')).announcedBytes, 4096)

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { ReadAnswer, SessionCalls } from '../backend/seam.ts'
+import { errno } from '../kernel/errno.ts'
+import type { Buffers } from './buffers.ts'
+
+/** What the device has been led to, or has announced, since a read was posted. */
+export interface News {
+  /** How long a read waits for what was announced, in ms. */
+  readonly waitMs?: number
+  readonly leaving?: boolean
+  readonly stopCopyArc?: number | undefined
+}
+
+/** Why no more bytes come: the device's last one was read, or a read has failed with this -errno or error. */
+export type Over = 'end' | number | Error
+
+/**
+ * The reads of a saving session: several are posted at once, answered in their order, and what they gave lies here until
+ * somebody takes it. No more memory is used than its buffers, and nothing is asked of a device that has nothing now.
+ */
+export class ReadAhead {
+  readonly #session: SessionCalls
+  readonly #buffers: Required<Buffers>
+  readonly #onNews: () => void
+  readonly #ready: ReadAnswer[] = []
+  #readyBytes = 0
+  #posted = 0
+  /** One of those that are posted gave nothing: those behind it are not made, and all have to come back before it goes on. */
+  #isInterrupted = false
+  #isStarted = false
+  /** The device has nothing now, and nothing has been heard of it since. */
+  #isDry = false
+  #waitMs = 0
+  #nudges = 0
+  #stopCopyArc = Infinity
+  #isLeaving = false
+  #over: Over | undefined
+  #isStopped = false
+  #bytesRead = 0
+
+  /** `onNews` is told of bytes, of a pause, and of the end. */
+  constructor(session: SessionCalls, buffers: Required<Buffers>, onNews: () => void) {
+    this.#session = session
+    this.#buffers = buffers
+    this.#onNews = onNews
+  }
+
+  /** All that was read, in bytes. */
+  get bytesRead(): number {
+    return this.#bytesRead
+  }
+
+  /** What was read and not taken, in bytes. */
+  get bytes(): number {
+    return this.#readyBytes
+  }
+
+  get isStarted(): boolean {
+    return this.#isStarted
+  }
+
+  /** The device has nothing now, and all that it had is taken. */
+  get isIdle(): boolean {
+    return this.#isDry && this.#ready.length === 0
+  }
+
+  /** Where all is taken that was read: why there is no more. */
+  get over(): Over | undefined {
+    return this.#ready.length === 0 ? this.#over : undefined
+  }
+
+  start(): void {
+    if (this.#isStarted) return
+    this.#isStarted = true
+    this.#post()
+  }
+
+  take(): ReadAnswer | undefined {
+    const answer = this.#ready.shift()
+    if (answer === undefined) return undefined
+    this.#readyBytes -= answer.result
+    this.#post()
+    return answer
+  }
+
+  /** There may be something to read again. */
+  nudge({ waitMs = 0, leaving, stopCopyArc }: News): void {
+    this.#nudges++
+    this.#isDry = false
+    this.#waitMs = waitMs
+    this.#isLeaving = leaving ?? this.#isLeaving
+    this.#stopCopyArc = stopCopyArc ?? this.#stopCopyArc
+    this.#post()
+  }
+
+  /** The device is about to leave the saving group: ENODEV from now on is the answer to that. */
+  leave(): void {
+    this.#isLeaving = true
+  }
+
+  /** Nobody takes anything any more. */
+  stop(): void {
+    this.#isStopped = true
+    for (const { data } of this.#ready.splice(0)) this.#session.release?.(data)
+    this.#readyBytes = 0
+  }
+
+  #post(): void {
+    const { count, bytes } = this.#buffers
+    while (this.#mayPost && this.#posted + this.#ready.length < count) {
+      if (this.#posted === 0) {
+        this.#isInterrupted = false
+        this.#follow(this.#session.read(bytes, this.#waitMs))
+      } else if (this.#session.readBehind && !this.#isInterrupted) {
+        this.#follow(this.#session.readBehind(bytes))
+      } else return
+    }
+  }
+
+  get #mayPost(): boolean {
+    return this.#isStarted && !this.#isStopped && !this.#isDry && this.#over === undefined
+  }
+
+  #follow(read: Promise<ReadAnswer>): void {
+    this.#posted++
+    const nudges = this.#nudges
+    read.then(
+      answer => this.#take(answer, nudges),
+      (crash: unknown) => this.#end(crash as Error),
+    )
+  }
+
+  #take(answer: ReadAnswer, nudges: number): void {
+    this.#posted--
+    const { result, arc, data } = answer
+    if (this.#isStopped && result > 0) this.#session.release?.(data)
+    if (this.#isStopped || this.#over !== undefined) return
+    this.#isInterrupted ||= result <= 0
+    if (result > 0) this.#keep(answer)
+    else if (result === 0 && arc >= this.#stopCopyArc) this.#end('end')
+    else if (result === 0 || result === -errno.ENOMSG) this.#pause(nudges)
+    // It was not made.
+    else if (result === -errno.EAGAIN) this.#post()
+    else if (!(this.#isLeaving && result === -errno.ENODEV)) this.#end(result)
+  }
+
+  #keep(answer: ReadAnswer): void {
+    // An image arrives as one: its first bytes say that the rest is there to be read.
+    this.#waitMs = 0
+    this.#bytesRead += answer.result
+    this.#readyBytes += answer.result
+    this.#ready.push(answer)
+    this.#post()
+    this.#onNews()
+  }
+
+  /** Asked before a nudge, an answer says nothing about what is there after it. */
+  #pause(nudges: number): void {
+    this.#isDry = nudges === this.#nudges
+    if (this.#isDry) this.#onNews()
+    else this.#post()
+  }
+
+  #end(over: Over): void {
+    if (this.#isStopped) return
+    this.#over = over
+    this.#onNews()
+  }
+}
