@@ -11,11 +11,16 @@ import type { Holder } from './holder.js'
 const wayOf = ({ index, dice }: Holder): Way =>
   isMainThread && kindOf(index) === 'mlx5' && dice.oneIn(2) ? 'lent' : 'opened'
 
+const buffersFor = ({ dice }: Holder) => ({
+  count: 1 + dice.below(8),
+  bytes: dice.pick([4096, 1 << 16, 1 << 20, 1 << 20]),
+})
+
 export async function open(holder: Holder): Promise<void> {
   const way = wayOf(holder)
   const backend = await backendOf(holder.index, way)
   if (backend === undefined) return
-  const device = await openDevice(backend)
+  const device = await openDevice(backend, { buffers: buffersFor(holder) })
   if (holder.device === undefined) holder.own(device, way)
   else await device.close()
 }
