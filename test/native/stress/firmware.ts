@@ -22,6 +22,8 @@ export async function firmware(dice: Dice, isOver: () => boolean): Promise<void>
   while (!isOver()) {
     await after(paceMs)
     for (let index = 0; index < deviceCount; index++) if (dice.oneIn(6)) tell(`complete ${index}`)
+    // Of rules that nothing meets there would be more and more.
+    if (dice.oneIn(100)) tell('obey')
     if (dice.oneIn(3)) tell(`release ${dice.pick(held)}`)
   }
 }
