@@ -4,6 +4,8 @@
 export class LoadCheck {
   /** What the holder had done to the device when the session was met. */
   readonly met: number
+  /** Of all that is written. */
+  isTold = true
   #bytes = 0
   #hash = 0
 

@@ -3,6 +3,7 @@
 // main thread and two worker threads, of which one or the other is terminated with everything under way. Nothing may come to
 // no end, no byte may be wrong, and afterwards nothing of it may be left.
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,6 +15,7 @@ import { powerOn } from './devices.js'
 import { Dice } from './dice.js'
 import { firmware } from './firmware.js'
 import { Tally } from './tally.js'
+import { stuckPipe } from './pumping.js'
 import { liveInWorker } from './worker_life.js'
 
 /** The devices of each thread; the first is this one. */
@@ -73,6 +75,8 @@ const isEarly = (): boolean => performance.now() - begunAt < Number(values.secon
 const counted = Number(values.lives)
 
 try {
+  // Without what is preloaded here.
+  execFileSync('mkfifo', [stuckPipe(directory)], { env: { PATH: process.env.PATH } })
   powerOn()
   // Whatever Node itself makes when it is first needed is there after one life.
   await live(0, life => life < 1)

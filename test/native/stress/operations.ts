@@ -2,6 +2,7 @@
 import type { Holder } from './holder.js'
 import * as interference from './interference.js'
 import * as life from './life.js'
+import * as pumping from './pumping.js'
 import * as reading from './reading.js'
 import * as writing from './writing.js'
 
@@ -41,6 +42,8 @@ const rows: Readonly<Record<'any' | 'saving' | 'resuming', Readonly<Record<strin
     throughPipeline: [reading.throughPipeline, 3, false],
     copyToFd: [reading.copyToFd, 4, false],
     copyToFile: [reading.copyToFile, 2, false],
+    pumpToFile: [pumping.pumpToFile, 4, false],
+    pumpToStuckPipe: [pumping.pumpToStuckPipe, 2, false],
     idle: [reading.idle, 1, false],
     destroySaving: [reading.destroySaving, 1, true],
   },
@@ -49,6 +52,8 @@ const rows: Readonly<Record<'any' | 'saving' | 'resuming', Readonly<Record<strin
     writeSeveral: [writing.writeSeveral, 4, true],
     writeAndTake: [writing.writeAndTake, 1, true],
     writeLent: [writing.writeLent, 12, false],
+    pumpFromFile: [pumping.pumpFromFile, 4, false],
+    pumpFromStuckPipe: [pumping.pumpFromStuckPipe, 1, false],
     end: [writing.end, 3, true],
     destroyResuming: [writing.destroyResuming, 1, true],
   },

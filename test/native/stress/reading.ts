@@ -41,7 +41,7 @@ async function awaiting(
   }
 }
 
-const until = ({ dice }: Holder): { until: Pause } => ({ until: dice.pick(['idle', 'idle', 'end']) })
+export const until = ({ dice }: Holder): { until: Pause } => ({ until: dice.pick(['idle', 'idle', 'end']) })
 
 /** To the pause, or until the loop is left; then the last chunk stays as it is. */
 export const chunks = alone(async (stream, check, holder) => {
@@ -111,7 +111,7 @@ export const throughPipeline = alone(async (stream, check, holder) => {
 })
 
 /** A file that is there while `write` runs; what is in it then is held against the device. */
-async function throughFile(
+export async function throughFile(
   holder: Holder,
   check: StreamCheck,
   write: (path: string) => Promise<unknown>,

@@ -7,7 +7,7 @@ import type { Holder } from './holder.js'
 import type { LoadCheck } from './load_check.js'
 import { alone } from './reading.js'
 
-const random = (dice: Dice): Buffer =>
+export const random = (dice: Dice): Buffer =>
   Buffer.alloc(1 + dice.below(dice.oneIn(8) ? 3 << 20 : 1 << 15), dice.below(256))
 
 /** Resolves when the stream has called back. */
