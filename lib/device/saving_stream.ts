@@ -22,7 +22,8 @@ export type Pause = 'idle' | 'end'
  * Reading begins with the first demand. It ends when the device is in STOP_COPY and has nothing more; a temporary
  * end before that is not an end, see {@link idle}.
  *
- * A chunk is memory of the addon: to hand it to a worker thread, copy it, as it cannot be transferred.
+ * As any Readable it gives memory of the consumer's own. {@link chunks} and {@link copyTo} lend the memory of the reads, which
+ * spares a copy.
  *
  * The device ends it when it leaves the saving group: silently where nobody reads, with ERR_VFIO_SESSION_ENDED where
  * somebody does. `destroy()` closes the data_fd; the session cannot be had again, so that STOP_COPY is refused after it.
@@ -272,7 +273,19 @@ export class SavingStream extends Readable {
     if (answer === undefined && !isEnd) return
     this.#wanted = false
     this.#endReached = isEnd
-    this.push(answer === undefined ? null : this.#summed(answer))
+    this.push(answer === undefined ? null : this.#own(answer.data))
+  }
+
+  /**
+   * Where it is lent the memory goes back at once: it would come back when the copy is collected, after the next reads have
+   * mapped more, and fresh pages are dearer than a copy into memory that was used before.
+   */
+  #own(lent: Uint8Array): Uint8Array {
+    if (this.#session.release === undefined) return lent
+    const own = Buffer.allocUnsafeSlow(lent.length)
+    own.set(lent)
+    this.#session.release(lent)
+    return own
   }
 
   /** A failure of reading ahead, while nobody reads, waits for somebody who does: as an event it would end the process. */

@@ -144,7 +144,7 @@ Answer WriteCall::TakePiece(Napi::Env env, WritePiece* piece) {
     piece->Hold(std::move(lent), bytes, wanted);
     return 0;
   }
-  Held<Buffer> copy = session_->pool().Take(wanted);
+  Held<Buffer> copy = session_->pool().Take(kPieceBytes);
   if (!copy) return -ENOMEM;
   if (wanted > 0) memcpy(copy->data(), bytes, wanted);
   const uint8_t* copied = copy->data();

@@ -11,9 +11,11 @@ namespace vfio_migrate {
 
 namespace {
 
+/// Few sizes, so that what serves one transfer serves the next.
 size_t RoundUp(size_t bytes) {
-  size_t pieces = (bytes + kPieceBytes - 1) / kPieceBytes;
-  return (pieces ? pieces : 1) * kPieceBytes;
+  constexpr size_t kUnit = size_t{64} << 10;
+  size_t units = (bytes + kUnit - 1) / kUnit;
+  return (units ? units : 1) * kUnit;
 }
 
 /// With its pages: to fault one by one is several times as dear.
