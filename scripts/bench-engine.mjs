@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // npm run bench:engine: how long the migration engine lets a device stand, beside a C program that does the same work,
 // on the kernel's own mlx5 driver with simulated firmware, in virtual machines with two kernels.
-import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, loadavg } from 'node:os'
-import { dirname, join } from 'node:path'
-import { Writable } from 'node:stream'
+import { join } from 'node:path'
 import { columnsOf, rowsOf } from '../bench/engine/rows.mjs'
-import { withSection } from '../bench/engine/section.mjs'
+import { withEngine } from '../bench/engine/section.mjs'
+import { sentence } from '../bench/row.mjs'
 import { USAGE_ERROR, readArguments, wholeNumbers } from './arguments.mjs'
 import { bundle } from './guest/bundle.mjs'
-import { guestEnvironment } from './guest/environment.mjs'
+import { emulation, measureInGuest } from './guest/measured.mjs'
 import { ROOT, setup } from './setup.mjs'
-import { StepError, main, run, say, step } from './steps.mjs'
-import { runInGuest } from './vm/guest.mjs'
+import { StepError, main, say, step } from './steps.mjs'
 import { KERNELS, ensureKernel, guestPackages } from './vm/kernel.mjs'
+import { rewriteDocument, writeFormatted } from './written.mjs'
+import { compileYardstick } from './yardstick.mjs'
 
 const SERIES = ['precopy', 'stopped', 'set', 'link']
 const USAGE = `Usage: npm run bench:engine [-- options]
@@ -24,7 +23,6 @@ const USAGE = `Usage: npm run bench:engine [-- options]
 A run of all, with 7 rounds or more, writes bench/results/engine.json and its section of docs/performance.md; another
 one writes its numbers to standard output. The exit status is 1 where something that is required is not met.`
 
-const PROGRAM = join(ROOT, 'build/bench/move')
 const RESULTS = join(ROOT, 'bench/results/engine.json')
 const DOCUMENT = join(ROOT, 'docs/performance.md')
 const ENOUGH_ROUNDS = 7
@@ -47,41 +45,26 @@ function choose() {
   return { names: values.kernel, series: values.series, rounds }
 }
 
-/** @param {import('./vm/kernel.mjs').Kernel} kernel */
-async function compileProgram({ headers = '' }) {
-  mkdirSync(join(ROOT, 'build/bench'), { recursive: true })
-  const source = join(ROOT, 'bench/engine/move.c')
-  await run(['cc', '-O2', '-Wall', '-Wextra', '-Werror', '-isystem', headers, '-o', PROGRAM, source])
-}
-
 /**
  * @param {import('./vm/kernel.mjs').Kernel} kernel
  * @param {string} program
  * @param {{ series: string[], rounds: number }} choice
  */
 async function measureOn(kernel, program, { series, rounds }) {
-  /** @type {Buffer[]} */
-  const output = []
-  const stdout = new Writable({ write: (chunk, _, done) => (output.push(chunk), done()) })
-  const env = { ...(await guestEnvironment(kernel)), VFIO_MIGRATE_BENCH_MOVE: PROGRAM }
-  const command = [process.execPath, '--enable-source-maps', program, String(rounds), ...series]
-  const guest = await runInGuest({ kernel, command, env, stdout, ...MACHINE })
-  for (const line of guest.warnings) say(`kernel: ${line}`)
-  if (guest.status !== 0 || guest.warnings.length > 0)
-    throw new StepError(`The guest ${guest.ending} with ${guest.status}. Its console: ${guest.consoleLog}`)
-  return { release: kernel.release ?? '', series: JSON.parse(Buffer.concat(output).toString()) }
+  const env = { VFIO_MIGRATE_BENCH_MOVE: await compileYardstick('bench/engine/move.c', kernel) }
+  const command = [program, String(rounds), ...series]
+  return {
+    release: kernel.release ?? '',
+    series: await measureInGuest(kernel, command, env, MACHINE),
+  }
 }
 
 /** What the numbers are measured on, asked before: a guest is a load itself. */
 function machine() {
-  const qemu = spawnSync('qemu-system-x86_64', ['--version'], { encoding: 'utf8' }).stdout.match(
-    /[\d.]+/,
-  )?.[0]
-  const accelerator = process.env.VFIO_MIGRATE_ACCEL === 'kvm' ? 'KVM' : 'TCG emulation'
   const [load = 0] = loadavg()
   if (load > QUIET_LOAD)
     say(`Others work on this machine (load ${load.toFixed(1)}): the null rows show what that does`)
-  return { cores: availableParallelism(), load, guestCores: 2, accelerator, qemu, node: process.version }
+  return { cores: availableParallelism(), load, ...emulation(), node: process.version }
 }
 
 /** @param {{ names: string[], series: string[], rounds: number }} choice */
@@ -93,9 +76,8 @@ function isWhole({ names, series, rounds }) {
 
 /** @param {import('../bench/engine/section.mjs').Results} results */
 async function keep(results) {
-  const text = existsSync(DOCUMENT) ? readFileSync(DOCUMENT, 'utf8') : '# Performance\n'
   await writeFormatted(RESULTS, JSON.stringify(withColumns(results), inMicroseconds))
-  await writeFormatted(DOCUMENT, withSection(text, results))
+  await rewriteDocument(DOCUMENT, text => withEngine(text, results))
 }
 
 /** @param {import('../bench/engine/section.mjs').Results} results */
@@ -116,19 +98,6 @@ function inMicroseconds(_, value) {
   return typeof value === 'number' ? Math.round(value * 1000) / 1000 : value
 }
 
-/** @param {string} path @param {string} text */
-async function writeFormatted(path, text) {
-  const { format, resolveConfig } = await import('prettier')
-  mkdirSync(dirname(path), { recursive: true })
-  writeFileSync(path, await format(text, { ...(await resolveConfig(path)), filepath: path }))
-  say(`Written: ${path}`)
-}
-
-/** @param {import('../bench/engine/rows.mjs').Row} row */
-function sentence({ name, against, ratio, required, met }) {
-  return `${met ? 'met    ' : 'NOT met'} ${name}: ${ratio.toFixed(3)} of ${against}, at most ${required}`
-}
-
 await main(async () => {
   const choice = choose()
   const { names } = choice
@@ -139,7 +108,6 @@ await main(async () => {
   const conditions = machine()
   const measured = []
   for (const kernel of kernels) {
-    await compileProgram(kernel)
     measured.push(await step(`Linux ${kernel.release}`, () => measureOn(kernel, program, choice)))
   }
   const rows = measured.flatMap(({ release, series }) => rowsOf(release, series))

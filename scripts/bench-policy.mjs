@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // npm run bench:policy: the stop rule beside two others, in a simulation on virtual time.
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
+import { sentence } from '../bench/row.mjs'
 import { USAGE_ERROR, readArguments, wholeNumbers } from './arguments.mjs'
 import { ROOT, setup } from './setup.mjs'
 import { StepError, main, say, step } from './steps.mjs'
+import { rewriteDocument, write, writeFormatted } from './written.mjs'
 
 const WHOLE = { workloads: '200', seeds: '32' }
 const USAGE = `Usage: npm run bench:policy [-- options]
@@ -55,11 +56,10 @@ async function judged({ family }, { workloads, seeds }, runs) {
 /** @param {import('../bench/policy/section.mjs').Results} results @param {import('../bench/policy/judge.mjs').Run[]} runs */
 async function keep(results, runs) {
   const { figures } = await import('../bench/policy/figures.mjs')
-  const { withSection } = await import('../bench/policy/section.mjs')
+  const { withPolicy } = await import('../bench/policy/section.mjs')
   for (const [name, text] of Object.entries(figures(runs))) write(join(FIGURES, name), text)
-  const text = existsSync(DOCUMENT) ? readFileSync(DOCUMENT, 'utf8') : '# Performance\n'
   await writeFormatted(RESULTS, JSON.stringify(results, fourDigits))
-  await writeFormatted(DOCUMENT, withSection(text, results))
+  await rewriteDocument(DOCUMENT, text => withPolicy(text, results))
 }
 
 /** What is behind the fourth digit says nothing. @param {string} _ @param {unknown} value */
@@ -67,24 +67,9 @@ function fourDigits(_, value) {
   return typeof value === 'number' ? Math.round(value * 10_000) / 10_000 : value
 }
 
-/** @param {string} path @param {string} text */
-async function writeFormatted(path, text) {
-  const { format, resolveConfig } = await import('prettier')
-  write(path, await format(text, { ...(await resolveConfig(path)), filepath: path }))
-}
-
-/** @param {string} path @param {string} text */
-function write(path, text) {
-  mkdirSync(dirname(path), { recursive: true })
-  writeFileSync(path, text)
-  say(`Written: ${path}`)
-}
-
 /** @param {import('../bench/policy/section.mjs').Results['rows'][number]} row */
-function sentence({ name, against, ratio, runs, whileTuning, required, atLeast, met }) {
-  const figures = `${ratio.toFixed(4)} (${runs} runs; while tuning ${whileTuning.toFixed(4)})`
-  return `${met ? 'met    ' : 'NOT met'} ${name}: ${figures} of ${against}, ${atLeast ? 'at least' : 'at most'} ${required}`
-}
+const figure = ({ ratio, runs, whileTuning }) =>
+  `${ratio.toFixed(4)} (${runs} runs; while tuning ${whileTuning.toFixed(4)})`
 
 await main(async () => {
   const size = choose()
@@ -95,7 +80,7 @@ await main(async () => {
   const final = await judged(FAMILIES.final, size, runs)
   const { together } = await import('../bench/policy/judge.mjs')
   const rows = together(final.rows, tuning.rows)
-  for (const row of rows) say(sentence(row))
+  for (const row of rows) say(sentence(row, figure(row)))
   if (size.isWhole) await keep({ simulation: true, rows, final, tuning }, runs)
   return rows.every(({ met }) => met) ? 0 : 1
 })

@@ -8,7 +8,7 @@ import { StepError, main, run, step } from './steps.mjs'
 
 /** The C and C++ that is ours to format: kernel code keeps the kernel's own style. */
 function nativeSources() {
-  const files = ['native', 'test/native', 'test/contract', 'test/kernel/participant', 'bench/engine'].flatMap(
+  const files = ['native', 'test/native', 'test/contract', 'test/kernel/participant', 'bench'].flatMap(
     directory =>
       readdirSync(join(ROOT, directory), { recursive: true, encoding: 'utf8' })
         .filter(path => /\.(c|cc|h)$/.test(path))

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The C program beside which the engine is measured, on devices that stay this process's.
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { text } from 'node:stream/consumers'
+import { answerOf } from '../answer.mjs'
 
 /** As much as the engine reads at once. */
 const readBytes = 2 ** 20
@@ -14,10 +12,6 @@ const readBytes = 2 ** 20
 export async function moveByProgram([pair], rounds) {
   const program = process.env.VFIO_MIGRATE_BENCH_MOVE ?? ''
   const fds = [pair.source, pair.destination].map(device => device.lend().device)
-  const child = spawn(program, ['3', '4', String(rounds), String(readBytes)], {
-    stdio: ['ignore', 'pipe', 'inherit', ...fds],
-  })
-  const [[code], answer] = await Promise.all([once(child, 'close'), text(child.stdout)])
-  if (code !== 0) throw new Error(`${program} has ended with ${code}`)
-  return { ...JSON.parse(answer), rounds }
+  const answer = await answerOf([program, '3', '4', String(rounds), String(readBytes)], { fds })
+  return { ...answer, rounds }
 }

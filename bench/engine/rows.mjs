@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the measurements come to: one ratio a row, the median of the rounds' own ratios, and what it has to be.
 
+import { median } from '../median.mjs'
+
 /**
  * @typedef {import('./series.mjs').Moved} Moved
  * @typedef {import('./series.mjs').Rounds} Rounds
- * @typedef {{ name: string, against: string, ratio: number, required: number, atLeast: boolean, met: boolean }} Row
+ * @typedef {import('../row.mjs').Row} Row
  * @typedef {{ name: string, against: string, required: number, ratio: (round: Record<string, Moved>) => number, isNull?: boolean }} Judgement
  */
 
@@ -47,13 +49,6 @@ const judgements = {
       ratio: ({ precopy, none }) => precopy.downtimeMs / none.downtimeMs,
     },
   ],
-}
-
-/** @param {number[]} values */
-export function median(values) {
-  const sorted = [...values].sort((a, b) => a - b)
-  const middle = Math.floor(sorted.length / 2)
-  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
 }
 
 /** @param {string} release the kernel's @param {Record<string, Rounds>} results by the names of the series @returns {Row[]} */

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The results as a section of docs/performance.md, which has others.
-import { median } from './rows.mjs'
+import { table, withSection } from '../document.mjs'
+import { median } from '../median.mjs'
+import { metCell, requirement } from '../row.mjs'
 
 /**
  * @typedef {import('./series.mjs').Moved} Moved
@@ -32,44 +34,32 @@ const titles = {
 }
 
 /** @param {string} text the document's @param {Results} results @returns {string} the document with this section anew */
-export function withSection(text, results) {
-  const begin = text.indexOf(`${HEADING}\n`)
-  if (begin < 0) return `${text.trimEnd()}\n\n${section(results)}`
-  const next = text.indexOf('\n## ', begin)
-  return `${text.slice(0, begin)}${section(results)}${next < 0 ? '' : text.slice(next)}`
-}
+export const withEngine = (text, results) => withSection(text, HEADING, body(results))
 
 /** @param {Results} results */
-const section = ({ machine, rows, kernels }) => `${HEADING}
-
-How long \`migrate()\` lets a device stand, beside a C program that makes the same arcs, questions, reads and writes and nothing else ([bench/engine/move.c](../bench/engine/move.c)): the kernel's own mlx5 driver with [simulated firmware](firmware-model.md), in a virtual machine. Simulated firmware in an emulated machine: **no figure here is one of hardware**, only the ratios say something.
+const body = ({
+  machine,
+  rows,
+  kernels,
+}) => `How long \`migrate()\` lets a device stand, beside a C program that makes the same arcs, questions, reads and writes and nothing else ([bench/engine/move.c](../bench/engine/move.c)): the kernel's own mlx5 driver with [simulated firmware](firmware-model.md), in a virtual machine. Simulated firmware in an emulated machine: **no figure here is one of hardware**, only the ratios say something.
 
 Measured with \`npm run bench:engine\` on ${machine.cores} cores (load before: ${machine.load.toFixed(1)}); QEMU ${machine.qemu}, ${machine.accelerator}, ${machine.guestCores} cores in the guest; Linux ${kernels.map(({ release }) => release).join(' and ')}; Node ${machine.node.slice(1)}. The state has 64 MiB, of which a workload dirties 8 MiB again and again; for the set it is 1 MiB, and the firmware's commands take 40 ms (SUSPEND, RESUME), 5 ms (QUERY) and 120 ms (SAVE, LOAD), whatever the CPUs do. Functions are reset before each move, and their digests compared after it. Within a round each way has its turn, in changing order; a ratio is the median of the rounds' own. All values: [bench/results/engine.json](../bench/results/engine.json).
 
-${table(['downtime of', 'against', 'ratio', 'required', 'met'], rows.map(rowCells))}
+${table([['downtime of', 'against', 'ratio', 'required', 'met'], ...rows.map(rowCells)])}
 
 Medians, and the least and the most. _Standing_ is what the firmware's own log says: from the first command that stops a source to the last one that lets a destination run.
 
-${table(['Linux', 'moved by', 'downtime, ms', 'standing, ms', 'in all, ms', 'MiB', 'of them stopped', 'rounds'], kernels.flatMap(measuredCells))}
+${table([['Linux', 'moved by', 'downtime, ms', 'standing, ms', 'in all, ms', 'MiB', 'of them stopped', 'rounds'], ...kernels.flatMap(measuredCells)])}
 
 What the downtime is made of where the link is the bottleneck, medians in ms:
 
-${table(...partsOf(kernels))}
+${table(partsOf(kernels))}
 `
 
-/** @param {string[]} head @param {string[][]} rows */
-const table = (head, rows) =>
-  [head, head.map(() => '---'), ...rows].map(cells => `| ${cells.join(' | ')} |`).join('\n')
-
 /** @param {import('./rows.mjs').Row} row */
-function rowCells({ name, against, ratio, required, atLeast, met }) {
-  return [
-    name,
-    against,
-    ratio.toFixed(2),
-    `${atLeast ? 'at least' : 'at most'} ${required}`,
-    met ? 'yes' : '**no**',
-  ]
+function rowCells(row) {
+  const { name, against, ratio } = row
+  return [name, against, ratio.toFixed(2), requirement(row), metCell(row)]
 }
 
 /** @param {Measured} measured @returns {string[][]} */
@@ -100,7 +90,7 @@ function waysOf(series) {
 const spread = values =>
   `${median(values).toFixed(0)} (${Math.min(...values).toFixed(0)} to ${Math.max(...values).toFixed(0)})`
 
-/** @param {Measured[]} kernels @returns {[string[], string[][]]} */
+/** @param {Measured[]} kernels @returns {string[][]} the first is the head */
 function partsOf(kernels) {
   const names = Object.keys(kernels[0].series.link.none[0].parts)
   const cells = kernels.flatMap(({ release, series: { link } }) =>
@@ -110,5 +100,5 @@ function partsOf(kernels) {
       ...names.map(name => median(moved.map(({ parts }) => parts[name])).toFixed(1)),
     ]),
   )
-  return [['Linux', 'moved by', ...names], cells]
+  return [['Linux', 'moved by', ...names], ...cells]
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is measured against what. Within a round each way of moving has its turn, the first one another each time:
-// what the machine does meanwhile meets all of them.
+// What is measured against what.
+import { alternate } from '../alternate.mjs'
 import { moveByEngine } from './engine.mjs'
 import { moveByProgram } from './program.mjs'
 import { moveFresh, withPairs } from './bottled_pair.mjs'
@@ -50,7 +50,7 @@ function besideC(rounds, precopy) {
       checkWork(last, moved)
       return moved
     }
-    return await measured(rounds, { engine, program, again: program })
+    return await alternate(rounds, { engine, program, again: program }, warmUps)
   })
 }
 
@@ -66,7 +66,7 @@ function setBesideOne(rounds) {
   return withPairs(setSize, deviceBound, pairs => {
     const one = () => moveFresh(pairs.slice(0, 1), moveByEngine, {})
     const set = () => moveFresh(pairs, moveByEngine, {})
-    return measured(rounds, { one, set })
+    return alternate(rounds, { one, set }, warmUps)
   })
 }
 
@@ -76,27 +76,8 @@ function precopyBesideNone(rounds) {
     const link = { bandwidth: linkBandwidth }
     const precopy = () => moveFresh(pairs, moveByEngine, link)
     const none = () => moveFresh(pairs, moveByEngine, { ...link, precopy: false })
-    return measured(rounds, { precopy, none })
+    return alternate(rounds, { precopy, none }, warmUps)
   })
-}
-
-/**
- * @param {number} rounds
- * @param {Record<string, () => Promise<Moved>>} ways
- * @returns {Promise<Rounds>}
- */
-async function measured(rounds, ways) {
-  const names = Object.keys(ways)
-  /** @type {Rounds} */
-  const results = Object.fromEntries(names.map(name => [name, []]))
-  for (let round = -warmUps; round < rounds; round++) {
-    const first = Math.max(0, round) % names.length
-    for (const name of [...names.slice(first), ...names.slice(0, first)]) {
-      const moved = await ways[name]()
-      if (round >= 0) results[name].push(moved)
-    }
-  }
-  return results
 }
 
 /** @type {Record<string, (rounds: number) => Promise<Rounds>>} */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Three contestants in the same worlds, and what that comes to.
+import { isMet } from '../row.mjs'
 import { Endless, ours } from './ours.mjs'
 import { switchOver } from './switchover.mjs'
 import { threshold } from './threshold.mjs'
@@ -145,7 +146,7 @@ export function together(rows, tuned) {
  * @returns {Row}
  */
 function row(name, against, ratio, required, population, atLeast = false) {
-  const met = atLeast ? ratio >= required : ratio <= required
+  const met = isMet({ ratio, required, atLeast })
   return { name, against, ratio, required, atLeast, met, runs: population.length }
 }
 

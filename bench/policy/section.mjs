@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The results as a section of docs/performance.md, which has others.
+import { table, withSection } from '../document.mjs'
+import { metCell, requirement } from '../row.mjs'
 import { isForeseen, mean, populations, share } from './judge.mjs'
 
 /**
@@ -14,12 +16,7 @@ import { isForeseen, mean, populations, share } from './judge.mjs'
 const HEADING = '## Stop rule (a simulation)'
 
 /** @param {string} text the document's @param {Results} results @returns {string} the document with this section anew */
-export function withSection(text, results) {
-  const begin = text.indexOf(`${HEADING}\n`)
-  if (begin < 0) return `${text.trimEnd()}\n\n${section(results)}`
-  const next = text.indexOf('\n## ', begin)
-  return `${text.slice(0, begin)}${section(results)}${next < 0 ? '' : text.slice(next)}`
-}
+export const withPolicy = (text, results) => withSection(text, HEADING, body(results))
 
 /** @type {Record<string, (run: Run) => boolean>} */
 const parts = {
@@ -62,9 +59,11 @@ export function turnedBack(runs) {
 }
 
 /** @param {Results} results */
-const section = ({ rows, final, tuning }) => `${HEADING}
-
-When to stop pre-copying, judged in a **simulation on virtual time: no device, no kernel and no network has been measured here**. The loop, the estimator, the policy and the rule to turn back are the ones that \`migrate()\` runs; the devices are numbers that follow the drivers' rules, with times that are noisy in a way that the engine cannot see. \`npm run bench:policy\` makes ${final.workloads} workloads × ${final.seeds} seeds and gives the same numbers every time: [bench/results/policy.json](../bench/results/policy.json).
+const body = ({
+  rows,
+  final,
+  tuning,
+}) => `When to stop pre-copying, judged in a **simulation on virtual time: no device, no kernel and no network has been measured here**. The loop, the estimator, the policy and the rule to turn back are the ones that \`migrate()\` runs; the devices are numbers that follow the drivers' rules, with times that are noisy in a way that the engine cannot see. \`npm run bench:policy\` makes ${final.workloads} workloads × ${final.seeds} seeds and gives the same numbers every time: [bench/results/policy.json](../bench/results/policy.json).
 
 A workload draws a state of 1 MiB to 4 GiB (qat, hisi_acc and mtty: some bytes; pds: 64 KiB), 0 to 120 % of the link dirtied, a link of 1 to 100 Gb/s, SAVE at 0.5 to 5 and LOAD at 0.3 to 4 times its speed, SUSPEND of 0.1 to 20 ms, and other commands of 0.05 to 10 ms; a fifth are sets of two to four devices. Some save their final image in chunks, write a small working set again and again, change their rate up to twentyfold from one moment to the next, begin anew (REINIT), or give pre-copy up without a word. The limit is 300 ms. Three contestants meet in the same worlds:
 
@@ -92,9 +91,9 @@ Where a device has no pre-copy nothing was measured before it stands, and the pr
 /** @param {Results['rows']} rows @param {Row[]} tuned @returns {string[][]} */
 function rowCells(rows, tuned) {
   const head = ['measure', 'of', 'ratio', 'runs', 'while tuning', 'runs', 'required', 'met']
-  const cells = rows.map(({ name, against, ratio, runs, whileTuning, required, atLeast, met }, index) => [
-    ...[name, against, figure(ratio), String(runs), figure(whileTuning), String(tuned[index].runs)],
-    ...[`${atLeast ? 'at least' : 'at most'} ${required}`, met ? 'yes' : '**no**'],
+  const cells = rows.map((row, index) => [
+    ...[row.name, row.against, figure(row.ratio), String(row.runs)],
+    ...[figure(row.whileTuning), String(tuned[index].runs), requirement(row), metCell(row)],
   ])
   return [head, ...cells]
 }
@@ -113,7 +112,3 @@ function detailCells({ part, runs, foreseen, turnedBack, rounds, movedOfState })
   const counts = [part, String(runs), `${(foreseen * 100).toFixed(1)} %`, String(turnedBack)]
   return [...counts, rounds.toFixed(1), movedOfState.toFixed(2)]
 }
-
-/** @param {string[][]} rows the first is the head */
-const table = ([head, ...rows]) =>
-  [head, head.map(() => '---'), ...rows].map(cells => `| ${cells.join(' | ')} |`).join('\n')

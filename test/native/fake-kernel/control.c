@@ -3,22 +3,23 @@
 // What a test writes to /dev/vfio-fake/control, one command a write; a question's answer is read
 // from the same fd.
 //
-// clang-format off
-//   reset                              everything as at the start; EBUSY while an fd of ours is open
-//   forget                             files that are open are ours no longer
-//   obey                               no rule any more: what is held goes on, every SAVE ends
-//   set DEVICE|* KEY VALUE             a property of a device, or of the machine with '*'
+//   reset                     everything as at the start; EBUSY while an fd of ours is open
+//   forget                    files that are open are ours no longer
+//   obey                      no rule any more: what is held goes on, every SAVE ends
+//   set DEVICE KEY VALUE      a property of a device, or of the machine with '*'
 //   rule DEVICE|* OPERATION NTH WHAT VALUE
-//                                      fail (errno), after (errno once the state moved), hold,
-//                                      cut (bytes), status (of a command of the firmware)
-//   release OPERATION                  held calls go on
-//   complete DEVICE                    the SAVE that is running ends
-//   detach DEVICE 1|0
-//   dirty DEVICE IOVA                  a page for the next LOG_REPORT
-//   region DEVICE INDEX CAP_OFFSET HEX the capability chain of a region
-//   await COUNT TEXT                   waits, 20 s at most, for so many lines of the log that start so
-//   log | files | taken DEVICE         answers to be read
-// clang-format on
+//                             fail (errno), after (errno once the state moved), hold, cut (bytes),
+//                             status (of a command of the firmware)
+//   file DEVICE PATH          its sessions are this file, opened anew for each
+//   detach DEVICE 1|0         its physical function takes it away, or gives it back
+//   release OPERATION         held calls go on
+//   complete DEVICE           the SAVE that is running ends
+//   dirty DEVICE IOVA         a page for the next LOG_REPORT
+//   region DEVICE INDEX CAP_OFFSET HEX
+//                             the capability chain of a region
+//   await COUNT TEXT          waits, 20 s at most, for so many lines of the log that start so
+//   log | files | taken DEVICE
+//                             answers to be read
 #include <errno.h>
 
 #include "fake.h"
@@ -38,8 +39,7 @@ static long number(const char* text) {
 }
 
 static int device_of(const char* word) {
-  if (word[0] < '0' || word[0] > '9') return kNoDevice;
-  long index = number(word);
+  long index = word[0] >= '0' && word[0] <= '9' ? number(word) : kDevices;
   return index < kDevices ? (int)index : kNoDevice;
 }
 
@@ -134,6 +134,14 @@ static long set_region(struct device* d, int index, const char* cap_offset, cons
   return 0;
 }
 
+static long set_file(struct device* d, const char* path) {
+  size_t n = 0;
+  while (path[n]) n++;
+  if (n >= sizeof d->file) return -ENAMETOOLONG;
+  copy(d->file, path, n + 1);
+  return 0;
+}
+
 static long await(int count, const char* text) {
   long end = now_ms() + kAwaitMs;
   while (lines_starting_with(text) < count) {
@@ -174,6 +182,7 @@ static long of_device(struct file* f, struct device* d, char* words[kWords], int
       d->detached = false;
     return 0;
   }
+  if (n >= 3 && same(words[0], "file")) return set_file(d, words[2]);
   if (same(words[0], "complete")) {
     complete_save(d);
     return 0;

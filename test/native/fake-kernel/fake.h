@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A stand-in for the kernel under the unmodified addon: LD_PRELOADed, it answers for the VFIO nodes
-// of sixteen scripted devices in group 7 and passes every other path and fd to libc. It is written
-// from the kernel's documented behaviour and shares nothing with lib/ or native/, so that a slip in
-// either shows.
+// of scripted devices, four of them in group 7, and passes every other path and fd to libc. It is
+// written from the kernel's documented behaviour and shares nothing with lib/ or native/, so that a
+// slip in either shows.
 //
 // Nothing here may synchronise the threads that it serves, as the kernel does not: locks are bare
 // futexes, which ThreadSanitizer does not see, and shared memory is touched by code of our own
@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
-enum { kDevices = 16, kRegions = 10, kRegionBytes = 256, kNoDevice = -1 };
+enum { kDevices = 32, kInGroup = 4, kRegions = 10, kRegionBytes = 256, kNoDevice = -1 };
 enum { kMostRecords = 32 };
 enum { kPage = 4096, kImageHeader = 80 };  // docs/firmware-model.md
 enum { kError, kStop, kRunning, kStopCopy, kResuming, kRunningP2p, kPreCopy, kPreCopyP2p, kStates };
@@ -26,7 +26,7 @@ enum { kError, kStop, kRunning, kStopCopy, kResuming, kRunningP2p, kPreCopy, kPr
 void lock(void);
 void unlock(void);
 void wait_for_change(int milliseconds);  // called and returns with the lock held
-void changed(void);
+void changed(void);                      // with the lock held
 long now_ms(void);
 void note(const char* format, ...);      // %s %d %x (64 bits); one line of the log
 void mismatch(const char* format, ...);  // the caller broke the kernel's contract: fails the test
@@ -93,6 +93,7 @@ struct device {
   bool reinit, detached;
   int flags, state;
   enum manner manner;
+  char file[256];  // what is opened for a session instead of a data_fd of ours
   uint64_t image, dirty, data_size, log_page_size;
   struct session* session;
   uint64_t dirty_iova[128];

@@ -7,7 +7,9 @@
 
 #include "fake.h"
 
-static int lock_word, change_count;
+enum { kFree, kHeld, kAwaited };  // the lock: nobody enters the kernel for it in vain
+
+static int lock_word, change_count, change_waiters;
 static char text_[1 << 18];
 static size_t size_;
 
@@ -23,24 +25,32 @@ static void futex_wake(int* word, int count) {
 }
 
 void lock(void) {
-  while (__atomic_exchange_n(&lock_word, 1, __ATOMIC_ACQUIRE) != 0) futex_wait(&lock_word, 1, -1);
+  int word = kFree;
+  if (__atomic_compare_exchange_n(&lock_word, &word, kHeld, false, __ATOMIC_ACQUIRE,
+                                  __ATOMIC_RELAXED))
+    return;
+  while (__atomic_exchange_n(&lock_word, kAwaited, __ATOMIC_ACQUIRE) != kFree)
+    futex_wait(&lock_word, kAwaited, -1);
 }
 
 void unlock(void) {
-  __atomic_store_n(&lock_word, 0, __ATOMIC_RELEASE);
-  futex_wake(&lock_word, 1);
+  if (__atomic_exchange_n(&lock_word, kFree, __ATOMIC_RELEASE) == kAwaited)
+    futex_wake(&lock_word, 1);
 }
 
 void wait_for_change(int milliseconds) {
   int seen = __atomic_load_n(&change_count, __ATOMIC_ACQUIRE);
+  // Not ++ and --: syscall() is a leaf function, so that gcc takes both for nothing.
+  __atomic_add_fetch(&change_waiters, 1, __ATOMIC_RELAXED);
   unlock();
   futex_wait(&change_count, seen, milliseconds);
   lock();
+  __atomic_sub_fetch(&change_waiters, 1, __ATOMIC_RELAXED);
 }
 
 void changed(void) {
   __atomic_add_fetch(&change_count, 1, __ATOMIC_RELEASE);
-  futex_wake(&change_count, 1 << 30);
+  if (__atomic_load_n(&change_waiters, __ATOMIC_RELAXED) > 0) futex_wake(&change_count, 1 << 30);
 }
 
 long now_ms(void) {

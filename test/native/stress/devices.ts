@@ -5,7 +5,7 @@ import { monotonicClock } from '#lib/clock.js'
 import { addon } from '../preloaded/addon.js'
 import { kernel } from '../preloaded/kernel.js'
 
-/** As many as the fake kernel has. */
+/** As many as are used: the fake kernel has more. */
 export const deviceCount = 16
 
 export type Kind = 'mlx5' | 'mlx5 with firmware' | 'mtty'
