@@ -90,6 +90,7 @@ Answer DataFd::ReadOnce(uint8_t* data, size_t length, uint64_t* arc) {
     Answer answer = Answered(read(fd_.get(), data, length));
     // Not EINTR either: on xe it can come after bytes were taken, and asking again would skip them.
     if (answer != -EAGAIN) return answer;
+    DeliverHeld();
     answer = WaitReadable(kAskAgainMs);
     if (answer < 0) return answer;
   }
@@ -112,10 +113,12 @@ ReadData DataFd::Read(size_t max_bytes, int wait_ms, ReadKind kind) {
   data.result = ReadOnce(data.buffer->data(), length, &data.arc);
   bool idle = data.result == 0 || data.result == -ENOMSG;
   if (idle && wait_ms > 0) {
+    DeliverHeld();
     data.result = WaitReadable(wait_ms);
     if (data.result >= 0) data.result = ReadOnce(data.buffer->data(), length, &data.arc);
   }
   gave_ = data.result > 0;
+  data.is_full = data.result == static_cast<Answer>(length);
   data.summed = Sum(data.buffer->data(), data.result);
   data.crc32 = crc32();
   return data;
