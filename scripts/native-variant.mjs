@@ -41,6 +41,9 @@ export async function buildVariant(variant) {
 /** @returns {Promise<typeof import('../dist-test/native/suite.js')>} after setup() */
 export const loadSuite = () => import(pathToFileURL(join(ROOT, 'dist-test/native/suite.js')).href)
 
+/** @returns {Promise<typeof import('../dist-test/native/stress/run.js')>} after setup() */
+export const loadStress = () => import(pathToFileURL(join(ROOT, 'dist-test/native/stress/run.js')).href)
+
 /**
  * Says what failed, and how the process ended where that was not well.
  * @param {import('../dist-test/native/suite.js').Run} run

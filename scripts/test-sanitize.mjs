@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// npm run test:sanitize: the suite over the fake kernel against an addon under AddressSanitizer with LeakSanitizer,
-// UndefinedBehaviorSanitizer and ThreadSanitizer. Arguments choose among asan, ubsan, tsan.
+// npm run test:sanitize: the suite over the fake kernel, and a stress, against an addon under AddressSanitizer with
+// LeakSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer. Arguments choose among asan, ubsan, tsan.
 import { spawnSync } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import { USAGE_ERROR, readArguments } from './arguments.mjs'
+import { USAGE_ERROR, readArguments, wholeNumbers } from './arguments.mjs'
 import {
   buildDirectory,
   buildVariant,
+  loadStress,
   loadSuite,
   report,
   variantPackages,
@@ -213,8 +215,11 @@ function proveByCanaries(sanitizer, { command, env, reports }) {
   return sanitizer.canaries.length
 }
 
-/** @param {Sanitizer} sanitizer */
-async function runUnder(sanitizer) {
+/**
+ * @param {Sanitizer} sanitizer
+ * @param {{ seed: number, seconds: number }} stress
+ */
+async function runUnder(sanitizer, { seed, seconds }) {
   const { variant, runtime, canaries, slowness } = sanitizer
   const addon = await buildVariant(variant)
   requireInstrumentation(sanitizer, addon)
@@ -226,37 +231,51 @@ async function runUnder(sanitizer) {
   await step(`${variant}: ${canaries.length} planted`, () =>
     proveByCanaries(sanitizer, { command: prefix, env, reports }),
   )
-  const run = await step(`${variant}: the suite over the fake kernel`, () =>
-    runPreloaded({ preload, prefix, slowness, env: { ...reports.env, VFIO_MIGRATE_ADDON: addon } }),
-  )
+  const options = { preload, prefix, slowness, env: { ...reports.env, VFIO_MIGRATE_ADDON: addon } }
+  const run = await step(`${variant}: the suite over the fake kernel`, () => runPreloaded(options))
   const counts = report(run)
+  const { runStress } = await loadStress()
+  const stressed = await step(`${variant}: stress for ${seconds} s, seed ${seed}`, () =>
+    runStress({ ...options, seed, seconds }),
+  )
+  say(`  ${stressed.output.trim()}`)
   const found = reports.take()
   const ours = found.filter(sanitizer.isOurs)
   for (const text of ours) say(text)
   if (found.length > ours.length) say(`  ${found.length - ours.length} reports about Node alone`)
   return {
-    passed: counts.passed + canaries.length,
-    failed: counts.failed + ours.length,
+    passed: counts.passed + canaries.length + (stressed.status === 0 ? 1 : 0),
+    failed: counts.failed + ours.length + (stressed.status === 0 ? 0 : 1),
     skipped: counts.skipped,
   }
 }
 
-/** @returns {Sanitizer[]} */
+/** What each may spend on the stress: a minute in all. */
+const STRESS_SECONDS = 20
+
 function choose() {
   const variants = SANITIZERS.map(({ variant }) => variant)
-  const usage = `Usage: npm run test:sanitize -- [${variants.join(' | ')}]...`
-  const { positionals } = readArguments(usage, { allowPositionals: true, options: {} })
+  const usage = `Usage: npm run test:sanitize -- [${variants.join(' | ')}]... [--seed N] [--seconds N]`
+  const { positionals, values } = readArguments(usage, {
+    allowPositionals: true,
+    options: {
+      seed: { type: 'string', default: String(randomInt(1_000_000)) },
+      seconds: { type: 'string', default: String(STRESS_SECONDS) },
+    },
+  })
+  const [seed = 0, seconds = 0] = wholeNumbers(usage, { seed: values.seed, seconds: values.seconds })
   const strange = positionals.find(name => !variants.some(variant => variant === name))
   if (strange !== undefined) throw new StepError(`There is no ${strange}\n${usage}`, USAGE_ERROR)
-  return SANITIZERS.filter(({ variant }) => positionals.length === 0 || positionals.includes(variant))
+  const chosen = SANITIZERS.filter(({ variant }) => positionals.length === 0 || positionals.includes(variant))
+  return { chosen, stress: { seed, seconds } }
 }
 
 await main(async () => {
-  const chosen = choose()
+  const { chosen, stress } = choose()
   await setup(variantPackages())
   let failed = 0
   for (const sanitizer of chosen) {
-    const counts = await withVariant(sanitizer.variant, () => runUnder(sanitizer))
+    const counts = await withVariant(sanitizer.variant, () => runUnder(sanitizer, stress))
     record({ suite: `sanitize ${sanitizer.variant}`, ...counts })
     console.log(`${sanitizer.variant}: ${counts.passed} passed, ${counts.failed} failed`)
     failed += counts.failed

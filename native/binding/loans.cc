@@ -50,6 +50,17 @@ Loans::~Loans() {
   while (first_) first_->End();
 }
 
+namespace {
+
+/// Whether there is no ArrayBuffer, whose end would be told: the runtime lends nothing, or the
+/// environment is ending, which answers like an exception but without one.
+bool IsRefusal(Napi::Env env, napi_status status) {
+  return status == napi_no_external_buffers_allowed ||
+         (status == napi_pending_exception && !env.IsExceptionPending());
+}
+
+}  // namespace
+
 napi_value Loans::Lend(Napi::Env env, const Held<Buffer>& buffer, size_t length) {
   auto* loan = new (std::nothrow) Loan(this, buffer, length);
   if (!loan) return nullptr;
@@ -57,9 +68,9 @@ napi_value Loans::Lend(Napi::Env env, const Held<Buffer>& buffer, size_t length)
   napi_status status =
       napi_create_external_buffer(env, length, buffer->data(), &Loan::OnCollected, loan, &data);
   if (status == napi_ok) return data;
+  bool refused = IsRefusal(env, status);
   env.GetAndClearPendingException();
-  // Only this status says that there is no ArrayBuffer whose end would be told.
-  if (status == napi_no_external_buffers_allowed) {
+  if (refused) {
     delete loan;
   } else {
     loan->End();

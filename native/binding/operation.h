@@ -17,6 +17,12 @@ void SetResult(Record& record, Answer result) {
   record.result = result;
 }
 
+template <typename Result>
+bool MayBeHeld(const Result&) {
+  return false;
+}
+inline bool MayBeHeld(const ReadData& data) { return data.is_full; }
+
 /// `work` runs in a lane; what it returns becomes the promise's value. What it captured is let go
 /// there too.
 template <typename Work>
@@ -35,6 +41,7 @@ class Operation final : public Completion {
     SetResult(result_, answer);
     work_.reset();
   }
+  bool MayBeHeld() const override { return vfio_migrate::MayBeHeld(result_); }
 
  private:
   Napi::Value ToJs(Napi::Env env) override { return vfio_migrate::ToJs(env, result_); }

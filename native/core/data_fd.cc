@@ -94,6 +94,7 @@ Answer DataFd::ReadOnce(uint8_t* data, size_t length, int cancel_fd, uint64_t* a
     Answer answer = Answered(read(fd_.get(), data, length));
     // Not EINTR either: on xe it can come after bytes were taken, and asking again would skip them.
     if (answer != -EAGAIN) return answer;
+    DeliverHeld();
     answer = WaitReadable(kAskAgainMs, cancel_fd);
     if (answer < 0) return answer;
   }
@@ -115,6 +116,7 @@ ReadData DataFd::Read(size_t max_bytes, int wait_ms, ReadKind kind) {
   }
   data.result = ReadInto(data.buffer->data(), length, wait_ms, kNobodyCancels, &data.arc);
   gave_ = data.result > 0;
+  data.is_full = data.result == static_cast<Answer>(length);
   data.summed = summed_.load(std::memory_order_acquire);
   data.crc32 = crc32();
   return data;
@@ -124,6 +126,7 @@ Answer DataFd::ReadInto(uint8_t* data, size_t length, int wait_ms, int cancel_fd
   Answer answer = ReadOnce(data, length, cancel_fd, arc);
   bool idle = answer == 0 || answer == -ENOMSG;
   if (idle && wait_ms > 0) {
+    DeliverHeld();
     answer = WaitReadable(wait_ms, cancel_fd);
     if (answer >= 0) answer = ReadOnce(data, length, cancel_fd, arc);
   }

@@ -11,6 +11,8 @@ class Device;
 
 struct ReadData {
   Answer result = 0;
+  /// As much as was asked for: there is more.
+  bool is_full = false;
   Held<Buffer> buffer;
   /// The device's arc number when read(2) was issued.
   uint64_t arc = 0;

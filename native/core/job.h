@@ -19,6 +19,9 @@ class Job {
   virtual void Run() = 0;
   virtual void Refuse(Answer answer) = 0;
   virtual void Deliver() = 0;
+  /// When it was run: another like it, which is posted already, will be done soon. One wake-up does
+  /// for both then.
+  virtual bool MayBeHeld() const { return false; }
 
   void RefuseAndDeliver(Answer answer) {
     Refuse(answer);

@@ -38,14 +38,21 @@ class Lane {
   void Stop();
   /// The thread's body: returns when stopped. Blocks.
   void Serve();
+  /// In the thread, by a job that is going to wait: what is done already is answered before.
+  void DeliverHeld();
 
  private:
-  Job* Next();
+  Job* Next(bool* are_more);
+  bool Hold(Job* job, bool are_more);
 
   Mutex mutex_;
   pthread_cond_t changed_ = PTHREAD_COND_INITIALIZER;
   JobList queue_;
   bool stopped_ = false;
+  /// The thread's own: a job that is done and waits for the next one, and whether the last one
+  /// might have.
+  Job* held_ = nullptr;
+  bool is_streaming_ = false;
 };
 
 /// Something with fds and a lane, counted twice: holders keep the memory, users keep the fds open.
@@ -57,6 +64,8 @@ class LaneOwner : public Shared {
   /// Starts the lane's thread. On failure nothing is running and nothing needs a shutdown.
   Answer Start(const char* name);
   bool Post(Job* job) { return lane_.Post(job); }
+  /// In the lane, before waiting.
+  void DeliverHeld() { lane_.DeliverHeld(); }
 
   /// In a thread of its own, beside the lane. On failure the job is still the caller's.
   Answer RunBeside(Job* job);

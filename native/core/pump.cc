@@ -48,6 +48,7 @@ bool Pump::Fail(PumpCall call, Answer answer) {
 }
 
 bool Pump::Begin() {
+  session_->DeliverHeld();
   if (result_.result < 0) return false;
   result_.buffer = session_->pool().Take(kPieceBytes);
   return result_.buffer ? true : Fail(PumpCall::kMmap, -ENOMEM);

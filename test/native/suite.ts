@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn, spawnSync, type ChildProcessByStdio } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -69,6 +70,8 @@ export interface RunOptions {
   readonly slowness?: number
 }
 
+export type PreloadedProcess = ChildProcessByStdio<null, Readable, Readable>
+
 interface Ended {
   readonly fullTitle: string
   readonly duration: number
@@ -110,25 +113,11 @@ class Tally {
   }
 }
 
-/**
- * Runs the tests that need the fake kernel under them, in a process of their own with the library preloaded.
- * A crash is a result too: the tests before it are there, and `status` names the signal.
- */
-export async function runPreloaded(options: RunOptions = {}): Promise<Run> {
+/** Node with the fake kernel under it, and with its garbage collector at hand. */
+export function spawnPreloaded(args: readonly string[], options: RunOptions = {}): PreloadedProcess {
   const { preload = [], env = {}, prefix = [], slowness = 1 } = options
-  const mocha = join(root, 'node_modules/mocha/bin/mocha.js')
-  const files = filesIn(join(root, 'dist-test/native/preloaded'), '.preloaded.js')
-  const mochaOptions = ['--no-config', '--reporter', 'json-stream', '--timeout', String(20_000 * slowness)]
-  const [program = '', ...args] = [
-    ...prefix,
-    process.execPath,
-    '--expose-gc',
-    ...['--import', pathToFileURL(join(root, 'scripts/mocha-rejections.mjs')).href],
-    mocha,
-    ...mochaOptions,
-    ...files,
-  ]
-  const child = spawn(program, args, {
+  const [program = '', ...rest] = [...prefix, process.execPath, '--expose-gc', ...args]
+  return spawn(program, rest, {
     cwd: root,
     env: {
       ...process.env,
@@ -140,6 +129,32 @@ export async function runPreloaded(options: RunOptions = {}): Promise<Run> {
     timeout: 600_000 * slowness,
     killSignal: 'SIGKILL',
   })
+}
+
+/** Exit status, or the signal that ended it. */
+export async function statusOf(child: PreloadedProcess): Promise<number | string> {
+  return await new Promise((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', (code, signal) => resolve(signal ?? code ?? 0))
+  })
+}
+
+/**
+ * Runs the tests that need the fake kernel under them, in a process of their own with the library preloaded.
+ * A crash is a result too: the tests before it are there, and `status` names the signal.
+ */
+export async function runPreloaded(options: RunOptions = {}): Promise<Run> {
+  const { slowness = 1 } = options
+  const mocha = join(root, 'node_modules/mocha/bin/mocha.js')
+  const files = filesIn(join(root, 'dist-test/native/preloaded'), '.preloaded.js')
+  const mochaOptions = ['--no-config', '--reporter', 'json-stream', '--timeout', String(20_000 * slowness)]
+  const args = [
+    ...['--import', pathToFileURL(join(root, 'scripts/mocha-rejections.mjs')).href],
+    mocha,
+    ...mochaOptions,
+    ...files,
+  ]
+  const child = spawnPreloaded(args, options)
   const tally = new Tally()
   let stderr = ''
   child.stderr.on('data', (text: Buffer) => (stderr += text.toString()))
@@ -147,9 +162,6 @@ export async function runPreloaded(options: RunOptions = {}): Promise<Run> {
     const event = parse(line)
     if (event) tally.take(event)
   })
-  const status = await new Promise<number | string>((resolve, reject) => {
-    child.once('error', reject)
-    child.once('close', (code, signal) => resolve(signal ?? code ?? 0))
-  })
+  const status = await statusOf(child)
   return { results: tally.results, skipped: tally.skipped ?? 0, status: tally.ended(status), stderr }
 }

@@ -32,12 +32,11 @@ const firmwareControls: readonly Control[] = [
   'image',
 ]
 
-/** The fake kernel has four devices; a rule may have some of them at once. */
+/** The devices of the fake kernel that rules use; one may have some of them at once. */
 const taken = new Set<number>()
 
 function take(): number {
-  const index =
-    [0, 1, 2, 3].find(free => !taken.has(free)) ?? assert.fail('the fake kernel has no fifth device')
+  const index = [0, 1, 2, 3].find(free => !taken.has(free)) ?? assert.fail('a rule has four devices at most')
   if (taken.size === 0) {
     kernel.tell('forget')
     kernel.tell('reset')

@@ -5,6 +5,7 @@
 //
 //   reset                     everything as at the start; EBUSY while an fd of ours is open
 //   forget                    files that are open are ours no longer
+//   obey                      no rule any more: what is held goes on, every SAVE ends
 //   set DEVICE KEY VALUE      a property of a device, or of the machine with '*'
 //   rule DEVICE|* OPERATION NTH WHAT VALUE
 //                             fail (errno), after (errno once the state moved), hold, cut (bytes),
@@ -64,6 +65,7 @@ static long reset_all(void) {
   kernel_version = 702;
   group_viable = true;
   longest_hold_ms = kLongestHoldMs;
+  log_is_kept = true;
   clear_log();
   return 0;
 }
@@ -83,6 +85,8 @@ static long set_machine(const char* key, long value) {
     group_viable = value != 0;
   else if (same(key, "hold"))
     longest_hold_ms = (int)value;
+  else if (same(key, "log"))
+    log_is_kept = value != 0;
   else
     return -EINVAL;
   return 0;
@@ -200,6 +204,10 @@ long control(struct file* f, const char* text, size_t bytes) {
     clear_rules();
     end_saves();
     forget_files();
+    result = 0;
+  } else if (same(words[0], "obey")) {
+    clear_rules();
+    end_saves();
     result = 0;
   } else if (same(words[0], "log")) {
     reply_with(f, log_text(), log_size());

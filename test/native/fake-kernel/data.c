@@ -59,6 +59,8 @@ static long mlx5_info(struct device* d, struct session* s, struct info* info) {
   if (s->error) return -ENODEV;
   uint64_t unread = s->filled - s->position;
   uint64_t more = d->state != kPreCopy || s->precopy_error ? 0 : d->reinit ? d->image : d->dirty;
+  // Room for what the arcs out of PRE_COPY add.
+  if (s->records > kMostRecords - 4) more = 0;
   bool starts_over = d->reinit && d->info_v2 && more > 0;
   bool is_initial = starts_over || s->position < s->initial_end;
   if (starts_over)

@@ -18,6 +18,7 @@
 #include <sys/types.h>
 
 enum { kDevices = 32, kInGroup = 4, kRegions = 10, kRegionBytes = 256, kNoDevice = -1 };
+enum { kMostRecords = 32 };
 enum { kPage = 4096, kImageHeader = 80 };  // docs/firmware-model.md
 enum { kError, kStop, kRunning, kStopCopy, kResuming, kRunningP2p, kPreCopy, kPreCopyP2p, kStates };
 
@@ -33,6 +34,7 @@ int lines_starting_with(const char* text);
 size_t log_size(void);
 const char* log_text(void);
 void clear_log(void);
+extern bool log_is_kept;  // notes are lost where it is not; what is wrong with a call never
 bool same(const char* a, const char* b);
 bool starts(const char* text, const char* prefix);
 void copy(void* to, const void* from, size_t bytes);
@@ -73,8 +75,8 @@ struct session {
   bool flying_initial;
   long flying_status;  // what the SAVE will answer
   struct target target;
-  uint64_t record_start[16];
-  uint64_t record_bytes[16];  // without the header of 16
+  uint64_t record_start[kMostRecords];
+  uint64_t record_bytes[kMostRecords];  // without the header of 16
   int records;
   uint64_t flying;  // size of the image that is being saved
   uint64_t taken;   // bytes written to a resuming fd

@@ -11,7 +11,7 @@
 
 enum { kMostFds = 4096 };
 
-static struct file files[128];
+static struct file files[192];
 static struct file* by_fd[kMostFds];
 
 static struct {
@@ -81,6 +81,8 @@ static void forget_former_file(int fd) {
 static long new_file(enum kind kind, int device, int fd, struct session* session) {
   struct stat st;
   if (fd < 0) return -errno;
+  // Closed by a raw system call, and nobody asked for the number since.
+  if (fd < kMostFds && by_fd[fd] != NULL) forget_file(by_fd[fd]);
   for (size_t i = 0; fd < kMostFds && i < sizeof files / sizeof *files; i++) {
     struct file* f = &files[i];
     if (f->used) continue;
@@ -155,8 +157,10 @@ void forget_file(struct file* f) {
   f->used = false;
   forget_legacy(f->kind);
   if (f->kind == kData) drop_session(f->session);
-  if (f->kind == kDeviceFile && f->bound && --devices[f->device].opens == 0)
-    last_close(&devices[f->device]);
+  if (f->kind != kDeviceFile || !f->bound) return;
+  // Nobody opens it anew before that is over.
+  if (devices[f->device].opens == 1) last_close(&devices[f->device]);
+  devices[f->device].opens--;
 }
 
 int open_files(struct file* report_to) {

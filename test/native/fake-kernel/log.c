@@ -13,6 +13,8 @@ static int lock_word, change_count, change_waiters;
 static char text_[1 << 18];
 static size_t size_;
 
+bool log_is_kept = true;
+
 static void futex_wait(int* word, int value, int milliseconds) {
   struct timespec t = {milliseconds / 1000, milliseconds % 1000 * 1000000L};
   syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, milliseconds < 0 ? NULL : &t, NULL, 0);
@@ -115,6 +117,7 @@ static void put_line(const char* format, va_list args) {
 }
 
 void note(const char* format, ...) {
+  if (!log_is_kept) return;
   va_list args;
   va_start(args, format);
   put_line(format, args);

@@ -10,7 +10,7 @@ struct device devices[kDevices];
 int kernel_version = 702;
 bool group_viable = true;
 
-static struct session sessions[64];
+static struct session sessions[128];
 
 // The next single step from the row toward the column, as the kernel's vfio_mig_get_next_state
 // answers it for the flags that a device can have (STOP_COPY 1, P2P 2, PRE_COPY 4). A digit is a
@@ -139,6 +139,10 @@ static bool in_saving_group(int state) {
 
 static long arc(struct device* d, int to, struct session** opened) {
   int from = d->state;
+  if (from == kResuming && d->manner == kMtty && d->session == NULL) {
+    mismatch("RESUMING of %d left after its session: the driver would oops", (long)(d - devices));
+    return -EINVAL;
+  }
   if (from == kResuming && d->manner == kMtty && d->session->taken < kMttyHeader + kMttyPort)
     return -EINVAL;
   long error = d->manner == kMlx5 ? suspend_or_resume(d, to) : 0;

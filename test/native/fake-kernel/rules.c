@@ -16,7 +16,7 @@ static struct rule {
   int device, countdown;
   enum what what;
   long value;
-} rules[32];
+} rules[128];
 
 // For a test that watches a whole process: what its log says is gone with it.
 static void say_expired(void) {

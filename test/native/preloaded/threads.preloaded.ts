@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
+import { addon } from './addon.js'
 import { kernel } from './kernel.js'
 import { RUNNING, open, scenario } from './scenario.js'
 
@@ -31,5 +32,15 @@ describe('worker threads', () => {
       await worker.terminate()
     }
     await kernel.until('close iommufd', 5)
+  })
+
+  scenario('end with answers that they have not taken, and nothing is kept of those', async () => {
+    kernel.set(0, { image: 8 << 20 })
+    const worker = new Worker(new URL('deaf-worker.js', import.meta.url))
+    await kernel.until('read 0 = ', 4)
+    await worker.terminate()
+    await kernel.until('close iommufd')
+    // What is left of memory that was to be lent is for LeakSanitizer to find.
+    assert.equal(addon.census().buffers, 0)
   })
 })

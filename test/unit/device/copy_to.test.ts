@@ -6,6 +6,8 @@ import { mkdtemp, open, readFile, rm } from 'node:fs/promises'
 import { connect, createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Duplex, PassThrough, Readable, Writable } from 'node:stream'
+import { createGzip } from 'node:zlib'
 import { openDevice } from '#lib/device/open.js'
 import { ScriptedDevice } from './scripted_device.js'
 
@@ -61,6 +63,28 @@ describe('copyTo()', () => {
     assert.deepEqual(copied, { bytes: 5, pause: 'end' })
     assert.equal(text, 'state')
   })
+
+  for (const [name, sink] of Object.entries({
+    'a PassThrough': new PassThrough(),
+    'a Transform': createGzip(),
+    'a Writable': new Writable(),
+    'a Readable': new Readable(),
+    'a pair of streams in one': new Duplex(),
+    'a WritableStream of the web': new WritableStream(),
+    'an object with a write()': { write: () => true },
+    'a path': '/dev/null',
+    nothing: undefined,
+  })) {
+    it(`refuses ${name}, and names pipeline`, async () => {
+      const device = await openDevice(script)
+      await device.setState('STOP_COPY')
+      await assert.rejects(device.savingStream.copyTo(sink as never), {
+        name: 'TypeError',
+        message: /net\.Socket, .*tls\.TLSSocket, .*fs\.WriteStream .*fd; .*pipeline\(\)/,
+      })
+      assert.equal(script.session.reads.length, 0)
+    })
+  }
 
   it('rejects with the error of the sink and leaves the stream alone', async () => {
     const device = await openDevice(script)

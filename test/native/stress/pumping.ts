@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+import { constants } from 'node:fs'
+import { open, rm, writeFile, type FileHandle } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Pause } from 'vfio-migrate'
+import type { Holder } from './holder.js'
+import { alone, throughFile, until } from './reading.js'
+import { random } from './writing.js'
+
+interface PumpOptions {
+  readonly until?: Pause
+  readonly maxBytes?: number
+  readonly bytesPerSecond?: number
+  readonly signal?: AbortSignal
+}
+
+interface Pumping {
+  pump(fd: number, options: PumpOptions): Promise<unknown>
+}
+
+const canPump = <T extends object>(stream: T): stream is T & Pumping => 'pump' in stream
+
+const limits = ({ dice }: Holder): PumpOptions => ({
+  ...(dice.oneIn(4) && { maxBytes: 1 + dice.below(1 << 20) }),
+  ...(dice.oneIn(4) && { bytesPerSecond: (1 + dice.below(64)) << 20 }),
+})
+
+/** A pipe that nobody reads and nobody ends: whoever fills it, or waits for it, is stuck. */
+export const stuckPipe = (directory: string): string => join(directory, 'pipe')
+
+async function withFile(path: string, flags: number, use: (fd: number) => Promise<unknown>): Promise<void> {
+  const file: FileHandle = await open(path, flags)
+  try {
+    await use(file.fd)
+  } finally {
+    await file.close()
+  }
+}
+
+export const pumpToFile = alone(async (stream, check, holder) => {
+  if (!canPump(stream)) return
+  const options = { ...until(holder), ...limits(holder), signal: holder.signal() }
+  await throughFile(holder, check, path =>
+    withFile(path, constants.O_CREAT | constants.O_WRONLY, fd => stream.pump(fd, options)),
+  )
+})
+
+export const pumpToStuckPipe = alone(async (stream, check, holder) => {
+  if (!canPump(stream)) return
+  check.isTorn = true
+  const options = { ...until(holder), signal: holder.signal() }
+  await withFile(stuckPipe(holder.directory), constants.O_RDWR, fd => stream.pump(fd, options))
+})
+
+export async function pumpFromFile(holder: Holder): Promise<void> {
+  const [stream, check] = holder.resuming()
+  if (!canPump(stream)) return
+  const options = { ...limits(holder), signal: holder.signal() }
+  check.isTold = false
+  const path = join(holder.directory, `${holder.index}-${holder.begun}`)
+  await writeFile(path, random(holder.dice))
+  try {
+    await withFile(path, constants.O_RDONLY, fd => stream.pump(fd, options))
+  } finally {
+    await rm(path)
+  }
+}
+
+export async function pumpFromStuckPipe(holder: Holder): Promise<void> {
+  const [stream, check] = holder.resuming()
+  if (!canPump(stream)) return
+  check.isTold = false
+  const options = { signal: holder.signal() }
+  await withFile(stuckPipe(holder.directory), constants.O_RDWR, fd => stream.pump(fd, options))
+}
