@@ -50,7 +50,7 @@ export type {
   SideName,
 } from './migration/planned.ts'
 export { PreflightError } from './migration/preflight.ts'
-export { saveState, type Giver, type Saved, type SavePhase } from './migration/saving.ts'
+export { saveState, type Giver, type Saved, type SaveInto, type SavePhase } from './migration/saving.ts'
 export {
   MigrationError,
   type MigrationReport,

@@ -12,6 +12,8 @@ export interface Io {
   readonly stdout: Writable
   readonly stderr: Writable
   readonly stdin: Readable
+  /** Behind it, where nobody has read from it yet: whoever reads by this uses `stdin` no more. */
+  readonly stdinFd?: number
   /** Ends the command early; it puts its devices back first. */
   readonly signal?: AbortSignal
   /** Gives SIGINT, SIGTERM and SIGHUP to a listener until the returned function is called. */

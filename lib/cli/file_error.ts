@@ -1,10 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/** Does `work`, and tells of its failure by the name that was given: a path made for the purpose was never named. */
-export async function naming<T>(named: string, what: 'read' | 'written', work: Promise<T>): Promise<T> {
+/**
+ * Does `work`, and tells of its failure, where that is the file's, by the name that was given: a path made for the purpose
+ * was never named.
+ */
+export async function naming<T>(
+  named: string,
+  what: 'read' | 'written',
+  work: Promise<T>,
+  isTheFiles: (error: unknown) => boolean = () => true,
+): Promise<T> {
   try {
     return await work
   } catch (error) {
+    if (!isTheFiles(error)) throw error
     throw new FileError(named, what, error as NodeJS.ErrnoException)
   }
 }

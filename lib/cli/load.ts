@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { pipeline } from 'node:stream/promises'
+import { finished, pipeline } from 'node:stream/promises'
 import type { Context } from './context.ts'
 import { Hand, type OpeningOptions } from './hand.ts'
 import { untilAborted } from '../abort.ts'
-import { VfioError } from '../index.ts'
+import { VfioError, type ResumingStream } from '../index.ts'
 import { chooseKeeping, type KeepingOptions } from './keeping.ts'
 import { refuseHandingOn } from './mock.ts'
 import { bytesText } from './quantity.ts'
@@ -74,7 +74,7 @@ function refuseBusy({ before, title, device }: Hand): void {
 async function loadFrom(source: StateSource, hand: Hand, { signal }: Context): Promise<Loaded> {
   const work = async (): Promise<Loaded> => {
     await hand.go('RESUMING', { signal })
-    const bytes = await untilAborted(pour(source, hand), signal)
+    const bytes = await untilAborted(pour(source, hand, signal), signal)
     // The device says here whether it has got a whole state.
     await hand.go('STOP', { signal })
     await hand.go('RUNNING')
@@ -83,8 +83,30 @@ async function loadFrom(source: StateSource, hand: Hand, { signal }: Context): P
   return await hand.attempt(work, () => hand.makeBlank())
 }
 
-async function pour(source: StateSource, { device }: Hand): Promise<number> {
+async function pour({ first, rest }: StateSource, { device }: Hand, signal: AbortSignal): Promise<number> {
   const sink = device.resumingStream
-  await pipeline(source.chunks(), sink)
+  await write(sink, first)
+  if (typeof rest === 'number') {
+    await sink.pump(rest, { signal })
+    sink.end()
+    await finished(sink)
+  } else {
+    await pipeline(rest, sink)
+  }
   return sink.bytesWritten
+}
+
+async function write(sink: ResumingStream, chunk: Buffer): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    // The event as well, which would end the process.
+    sink.once('error', reject)
+    sink.write(chunk, error => {
+      if (error) {
+        reject(error)
+      } else {
+        sink.off('error', reject)
+        resolve()
+      }
+    })
+  })
 }

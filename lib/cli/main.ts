@@ -49,6 +49,7 @@ void run(process.argv, {
     reads = true
     return process.stdin
   },
+  stdinFd: 0,
   signal: interruption.signal,
   divertSignals: listener => interruption.divert(listener),
   inHand,

@@ -59,7 +59,8 @@ async function saveInto(
 ): Promise<Saved> {
   const before = await hand.device.state()
   const work = async (): Promise<Omit<Saved, 'state'>> => {
-    const { bytes, precopyBytes } = await saveState(hand, chunk => sink.write(chunk), signal)
+    const into = sink.fd ?? ((chunk: Uint8Array) => sink.write(chunk))
+    const { bytes, precopyBytes } = await sink.naming(saveState(hand, into, signal))
     await sink.commit()
     return { bytes, precopyBytes }
   }

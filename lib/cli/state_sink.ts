@@ -6,7 +6,11 @@ import { refuseOtherThanFile, WholeFile } from './whole_file.ts'
 
 /** Where a saved state goes. Nothing that is cut short is ever found under the name that was given. */
 export interface StateSink {
+  /** What all of it can be written to instead, past JavaScript; undefined where that is no fd. */
+  readonly fd: number | undefined
   write(chunk: Uint8Array): Promise<void>
+  /** Does what writes to the fd, and tells of a failure there as `write` does. */
+  naming<T>(work: Promise<T>): Promise<T>
   /** Everything was written: makes it last, and gives it its name. */
   commit(): Promise<void>
   /** Leaves nothing behind, unless it was committed. */
@@ -32,6 +36,14 @@ class StreamSink implements StateSink {
 
   constructor(stream: Writable) {
     this.#stream = stream
+  }
+
+  get fd(): number | undefined {
+    return 'fd' in this.#stream && typeof this.#stream.fd === 'number' ? this.#stream.fd : undefined
+  }
+
+  async naming<T>(work: Promise<T>): Promise<T> {
+    return await work
   }
 
   async write(chunk: Uint8Array): Promise<void> {

@@ -30,6 +30,16 @@ export class WholeFile {
     return new WholeFile(named, path, temporary, file)
   }
 
+  /** Stays the file's: it may be written to until that is committed or discarded. */
+  get fd(): number {
+    return this.#file.fd
+  }
+
+  /** Does what writes to the fd, and tells of a failure there as `write` does. */
+  async naming<T>(work: Promise<T>): Promise<T> {
+    return await naming(this.#named, 'written', work, isOfFd)
+  }
+
   async write(chunk: Uint8Array): Promise<void> {
     for (let at = 0; at < chunk.length;) {
       const { bytesWritten } = await naming(this.#named, 'written', this.#file.write(chunk, at))
@@ -65,6 +75,12 @@ export class WholeFile {
     const directory = await open(dirname(this.#path))
     await directory.sync().finally(() => directory.close())
   }
+}
+
+/** A failure of a device names that. */
+function isOfFd(error: unknown): boolean {
+  const { syscall, device } = error as { syscall?: unknown; device?: unknown }
+  return syscall === 'write' && device === undefined
 }
 
 /** A device node or a pipe would be replaced by the file: `instead` says what to do for one. */

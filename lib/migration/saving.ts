@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { throwIfAborted, untilAborted } from '../abort.ts'
 import type { Device } from '../device/device.ts'
-import type { Pause } from '../device/saving_stream.ts'
+import type { Pause, SavingStream } from '../device/saving_stream.ts'
 import { VfioError } from '../errors.ts'
 import type { StateName } from '../kernel/state.ts'
 
@@ -24,35 +24,30 @@ export interface Saved {
 
 /**
  * Reads the whole state of a device: PRE_COPY where it has that, until the initial bytes are taken, then STOP_COPY. The
- * device is in STOP_COPY afterwards. `take` is awaited before the next chunk is read, and owns its chunk.
+ * device is in STOP_COPY afterwards. `into` is an fd, or is awaited before the next chunk is read, and owns its chunk.
  *
  * A device that is stopped is not run for it, one in RUNNING_P2P not let loose.
  */
-export async function saveState(
-  giver: Giver,
-  take: (chunk: Uint8Array, phase: SavePhase) => Promise<void>,
-  signal?: AbortSignal,
-): Promise<Saved> {
-  return await new Saving(giver, take, signal).run()
+export async function saveState(giver: Giver, into: SaveInto, signal?: AbortSignal): Promise<Saved> {
+  return await new Saving(giver, into, signal).run()
 }
+
+/** Where a state goes: to an fd that can be written, or to a function chunk by chunk. */
+export type SaveInto = number | ((chunk: Uint8Array, phase: SavePhase) => Promise<void>)
 
 /** Whether the device runs while it is read. */
 export type SavePhase = 'precopy' | 'stop-copy'
 
 class Saving {
   readonly #giver: Giver
-  readonly #take: (chunk: Uint8Array, phase: SavePhase) => Promise<void>
+  readonly #into: SaveInto
   readonly #signal: AbortSignal | undefined
   #bytes = 0
   #rounds = 0
 
-  constructor(
-    giver: Giver,
-    take: (chunk: Uint8Array, phase: SavePhase) => Promise<void>,
-    signal?: AbortSignal,
-  ) {
+  constructor(giver: Giver, into: SaveInto, signal?: AbortSignal) {
     this.#giver = giver
-    this.#take = take
+    this.#into = into
     this.#signal = signal
   }
 
@@ -99,11 +94,20 @@ class Saving {
   }
 
   async #drain(until: Pause, phase: SavePhase): Promise<void> {
-    for await (const chunk of this.#giver.device.savingStream.chunksToRelease(until)) {
-      throwIfAborted(this.#signal)
-      await this.#take(chunk, phase)
-      this.#bytes += chunk.length
-    }
+    const { savingStream } = this.#giver.device
+    const into = this.#into
+    if (typeof into === 'number') await this.#pump(savingStream, into, until)
+    else
+      for await (const chunk of savingStream.chunksToRelease(until)) {
+        throwIfAborted(this.#signal)
+        await into(chunk, phase)
+        this.#bytes += chunk.length
+      }
+  }
+
+  async #pump(stream: SavingStream, fd: number, until: Pause): Promise<void> {
+    const { bytes } = await stream.pump(fd, { until, ...(this.#signal && { signal: this.#signal }) })
+    this.#bytes += bytes
   }
 }
 

@@ -9,9 +9,11 @@ import {
   statSync,
   symlinkSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { VfioSystemError } from '#lib/errors.js'
 import { openSink } from '#lib/cli/state_sink.js'
 import { Captured, capturedIo, contextFor, terminal } from './streams.js'
 
@@ -90,6 +92,30 @@ describe('openSink', () => {
       assert.equal((error.cause as NodeJS.ErrnoException).code, 'ENOENT')
       return true
     })
+  })
+
+  it('has an fd for who writes all of it past JavaScript, and names the file where that fails', async () => {
+    const path = join(directory, 'state')
+    const sink = await openSink(path, context)
+    writeSync(sink.fd as number, 'bytes')
+    const full = new VfioSystemError(-28, { syscall: 'write' })
+    await assert.rejects(sink.naming(Promise.reject(full)), {
+      code: 'ENOSPC',
+      errno: -28,
+      message: `'${path}' cannot be written: no space left on device (ENOSPC)`,
+    })
+    const ofDevice = new VfioSystemError(-5, { syscall: 'read' }, { device: 'dev' })
+    await assert.rejects(sink.naming(Promise.reject(ofDevice)), ofDevice)
+    await sink.commit()
+    await sink.discard()
+    assert.equal(readFileSync(path, 'utf8'), 'bytes')
+  })
+
+  it('has that of stdout, where stdout is one', async () => {
+    const io = capturedIo()
+    assert.equal((await openSink('-', contextFor(io))).fd, undefined)
+    const sink = await openSink('-', contextFor({ ...io, stdout: Object.assign(new Captured(), { fd: 7 }) }))
+    assert.equal(sink.fd, 7)
   })
 
   it('names it, too, when the directory goes while the state is written', async () => {

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { createWriteStream, mkdtempSync, rmSync } from 'node:fs'
+import { once } from 'node:events'
+import { closeSync, createWriteStream, mkdtempSync, openSync, readSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough, Readable } from 'node:stream'
-import { openSource } from '#lib/cli/state_source.js'
+import { openSource, type StateSource } from '#lib/cli/state_source.js'
 import { capturedIo, contextFor, terminal } from './streams.js'
 
-async function all(chunks: AsyncIterable<Buffer>): Promise<string> {
-  let text = ''
-  for await (const chunk of chunks) text += chunk.toString()
+/** Of a source that gives its rest chunk by chunk. */
+async function all({ first, rest }: StateSource): Promise<string> {
+  assert.notEqual(typeof rest, 'number')
+  let text = first.toString()
+  for await (const chunk of rest as AsyncIterable<Buffer>) text += chunk.toString()
   return text
 }
 
@@ -21,7 +24,7 @@ describe('openSource', () => {
     stdin.write('one ')
     const source = await opening
     stdin.end('two')
-    assert.equal(await all(source.chunks()), 'one two')
+    assert.equal(await all(source), 'one two')
   })
 
   it('names the input that cannot be read', async () => {
@@ -30,12 +33,30 @@ describe('openSource', () => {
     await assert.rejects(open(tmpdir()), { code: 'ERR_VFIO_USAGE', message: /is a directory/ })
   })
 
+  for (const from of ['by its name', 'by the fd of stdin']) {
+    it(`takes the first bytes of a file ${from}, and leaves the others to its fd`, async () => {
+      const directory = mkdtempSync(join(tmpdir(), 'vfio-migrate-source-'))
+      const path = join(directory, 'state')
+      const state = Buffer.alloc(3 << 20, 'state')
+      writeFileSync(path, state)
+      const stdinFd = openSync(path, 'r')
+      const name = from === 'by its name' ? path : '-'
+      const source = await openSource(name, contextFor(capturedIo({ stdinFd })))
+      const left = Buffer.alloc(state.length)
+      const count = readSync(source.rest as number, left)
+      assert.ok(Buffer.concat([source.first, left.subarray(0, count)]).equals(state))
+      source.close()
+      closeSync(stdinFd)
+      rmSync(directory, { recursive: true })
+    })
+  }
+
   it('refuses a stream that ends without a byte', async () => {
     const stdin = Readable.from([Buffer.alloc(0)])
     await assert.rejects(openSource('-', contextFor(capturedIo({ stdin }))), /stdin is empty/)
   })
 
-  it('reads a named pipe to its end, whenever its writer comes', async () => {
+  it('takes the first bytes of a named pipe, whenever its writer comes, and leaves the others there', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'vfio-migrate-source-'))
     const path = join(directory, 'pipe')
     execFileSync('mkfifo', [path])
@@ -43,8 +64,13 @@ describe('openSource', () => {
     const writer = createWriteStream(path)
     writer.write('one ')
     const source = await opening
-    writer.end('two')
-    assert.equal(await all(source.chunks()), 'one two')
+    assert.equal(source.first.toString(), 'one ')
+    writer.write('two')
+    writer.end(' three')
+    await once(writer, 'close')
+    const left = Buffer.alloc(100)
+    const count = readSync(source.rest as number, left)
+    assert.equal(left.toString('utf8', 0, count), 'two three')
     source.close()
     rmSync(directory, { recursive: true })
   })
