@@ -119,35 +119,52 @@ ReadData DataFd::Read(size_t max_bytes, int wait_ms, ReadKind kind) {
   }
   gave_ = data.result > 0;
   data.is_full = data.result == static_cast<Answer>(length);
-  data.summed = Sum(data.buffer->data(), data.result);
+  data.summed = SumRead(data.buffer.get(), data.result);
   data.crc32 = crc32();
   return data;
 }
 
-/// In the data lane, which alone changes it.
-bool DataFd::Sum(const uint8_t* data, Answer length) {
+/// In the data lane, which alone changes the sum.
+bool DataFd::SumRead(Buffer* buffer, Answer length) {
   if (!summed_.load(std::memory_order_acquire)) return false;
   if (length > 0) {
-    crc32_.store(Crc32(crc32(), data, static_cast<size_t>(length)), std::memory_order_release);
+    auto bytes = static_cast<size_t>(length);
+    buffer->SetSum(Crc32(0, buffer->data(), bytes), bytes);
+    crc32_.store(JoinedCrc32(crc32(), buffer->crc32(), bytes), std::memory_order_release);
   }
   return true;
 }
 
+/// A buffer that a lane of this process has filled, and that is written as it is, is summed once.
+void DataFd::SumWritten(const uint8_t* data, size_t length, const Buffer* buffer) {
+  if (!summed_.load(std::memory_order_acquire)) return;
+  bool is_known = buffer && buffer->HasSumOf(data, length);
+  crc32_.store(
+      is_known ? JoinedCrc32(crc32(), buffer->crc32(), length) : Crc32(crc32(), data, length),
+      std::memory_order_release);
+}
+
 /// Any errno is final on a resuming fd: some drivers take the bytes of a failed write and go on,
 /// others oops.
-Answer DataFd::Write(const uint8_t* data, size_t length) {
+Answer DataFd::Write(const uint8_t* data, size_t length, const Buffer* buffer) {
   if (dead_) return -ENODEV;
-  for (size_t taken = 0; taken < length;) {
+  size_t taken = 0;
+  Answer answer = WriteAll(data, length, &taken);
+  SumWritten(data, taken, buffer);
+  return answer < 0 ? answer : static_cast<Answer>(length);
+}
+
+Answer DataFd::WriteAll(const uint8_t* data, size_t length, size_t* taken) {
+  while (*taken < length) {
     if (closing()) return -ECANCELED;
-    Answer answer = Answered(write(fd_.get(), data + taken, length - taken));
+    Answer answer = Answered(write(fd_.get(), data + *taken, length - *taken));
     if (answer <= 0) {
       dead_ = true;
       return answer < 0 ? answer : -EIO;
     }
-    Sum(data + taken, answer);
-    taken += static_cast<size_t>(answer);
+    *taken += static_cast<size_t>(answer);
   }
-  return static_cast<Answer>(length);
+  return 0;
 }
 
 PrecopyInfo DataFd::GetPrecopyInfo() {

@@ -49,7 +49,9 @@ class DataFd final : public LaneOwner {
   ReadData Read(size_t max_bytes, int wait_ms, ReadKind kind);
   /// In the data lane. Blocks until all is taken. After the first failure every answer is -ENODEV
   /// without a call.
-  Answer Write(const uint8_t* data, size_t length);
+  Answer Write(const uint8_t* data, size_t length) { return Write(data, length, nullptr); }
+  /// `buffer` may know their sum.
+  Answer Write(const uint8_t* data, size_t length, const Buffer* buffer);
   /// In the data lane. Bytes of the stream will not come: what is behind them must not be written
   /// either.
   void EndWrites() { dead_ = true; }
@@ -71,7 +73,9 @@ class DataFd final : public LaneOwner {
   void CloseFds() override;
   Answer ReadOnce(uint8_t* data, size_t length, uint64_t* arc);
   Answer WaitReadable(int timeout_ms);
-  bool Sum(const uint8_t* data, Answer length);
+  Answer WriteAll(const uint8_t* data, size_t length, size_t* taken);
+  bool SumRead(Buffer* buffer, Answer length);
+  void SumWritten(const uint8_t* data, size_t length, const Buffer* buffer);
 
   Held<Device> device_;
   Fd fd_;
