@@ -114,7 +114,7 @@ ReadData DataFd::Read(size_t max_bytes, int wait_ms, ReadKind kind) {
     data.result = -ENOMEM;
     return data;
   }
-  data.result = ReadInto(data.buffer->data(), length, wait_ms, kNobodyCancels, &data.arc);
+  data.result = ReadInto(data.buffer.get(), length, wait_ms, kNobodyCancels, &data.arc);
   gave_ = data.result > 0;
   data.is_full = data.result == static_cast<Answer>(length);
   data.summed = summed_.load(std::memory_order_acquire);
@@ -122,39 +122,56 @@ ReadData DataFd::Read(size_t max_bytes, int wait_ms, ReadKind kind) {
   return data;
 }
 
-Answer DataFd::ReadInto(uint8_t* data, size_t length, int wait_ms, int cancel_fd, uint64_t* arc) {
-  Answer answer = ReadOnce(data, length, cancel_fd, arc);
+Answer DataFd::ReadInto(Buffer* buffer, size_t length, int wait_ms, int cancel_fd, uint64_t* arc) {
+  Answer answer = ReadOnce(buffer->data(), length, cancel_fd, arc);
   bool idle = answer == 0 || answer == -ENOMSG;
   if (idle && wait_ms > 0) {
     DeliverHeld();
     answer = WaitReadable(wait_ms, cancel_fd);
-    if (answer >= 0) answer = ReadOnce(data, length, cancel_fd, arc);
+    if (answer >= 0) answer = ReadOnce(buffer->data(), length, cancel_fd, arc);
   }
-  Sum(data, answer);
+  SumRead(buffer, answer);
   return answer;
 }
 
-/// In the data lane, which alone changes it.
-void DataFd::Sum(const uint8_t* data, Answer length) {
+/// In the data lane, which alone changes the sum.
+void DataFd::SumRead(Buffer* buffer, Answer length) {
   if (length <= 0 || !summed_.load(std::memory_order_acquire)) return;
-  crc32_.store(Crc32(crc32(), data, static_cast<size_t>(length)), std::memory_order_release);
+  auto bytes = static_cast<size_t>(length);
+  buffer->SetSum(Crc32(0, buffer->data(), bytes), bytes);
+  crc32_.store(JoinedCrc32(crc32(), buffer->crc32(), bytes), std::memory_order_release);
+}
+
+/// A buffer that a lane of this process has filled, and that is written as it is, is summed once.
+void DataFd::SumWritten(const uint8_t* data, size_t length, const Buffer* buffer) {
+  if (!summed_.load(std::memory_order_acquire)) return;
+  bool is_known = buffer && buffer->HasSumOf(data, length);
+  crc32_.store(
+      is_known ? JoinedCrc32(crc32(), buffer->crc32(), length) : Crc32(crc32(), data, length),
+      std::memory_order_release);
 }
 
 /// Any errno is final on a resuming fd: some drivers take the bytes of a failed write and go on,
 /// others oops.
-Answer DataFd::Write(const uint8_t* data, size_t length) {
+Answer DataFd::Write(const uint8_t* data, size_t length, const Buffer* buffer) {
   if (dead_) return -ENODEV;
-  for (size_t taken = 0; taken < length;) {
+  size_t taken = 0;
+  Answer answer = WriteAll(data, length, &taken);
+  SumWritten(data, taken, buffer);
+  return answer < 0 ? answer : static_cast<Answer>(length);
+}
+
+Answer DataFd::WriteAll(const uint8_t* data, size_t length, size_t* taken) {
+  while (*taken < length) {
     if (closing()) return -ECANCELED;
-    Answer answer = Answered(write(fd_.get(), data + taken, length - taken));
+    Answer answer = Answered(write(fd_.get(), data + *taken, length - *taken));
     if (answer <= 0) {
       dead_ = true;
       return answer < 0 ? answer : -EIO;
     }
-    Sum(data + taken, answer);
-    taken += static_cast<size_t>(answer);
+    *taken += static_cast<size_t>(answer);
   }
-  return static_cast<Answer>(length);
+  return 0;
 }
 
 PrecopyInfo DataFd::GetPrecopyInfo() {

@@ -47,12 +47,14 @@ class DataFd final : public LaneOwner {
 
   /// In the data lane. Blocks until there is something to answer, or the session ends.
   ReadData Read(size_t max_bytes, int wait_ms, ReadKind kind);
-  /// As the first read, into memory of the caller's, and -ECANCELED when `cancel_fd` becomes
+  /// As the first read, into a buffer of the caller's, and -ECANCELED when `cancel_fd` becomes
   /// readable.
-  Answer ReadInto(uint8_t* data, size_t length, int wait_ms, int cancel_fd, uint64_t* arc);
+  Answer ReadInto(Buffer* buffer, size_t length, int wait_ms, int cancel_fd, uint64_t* arc);
   /// In the data lane. Blocks until all is taken. After the first failure every answer is -ENODEV
   /// without a call.
-  Answer Write(const uint8_t* data, size_t length);
+  Answer Write(const uint8_t* data, size_t length) { return Write(data, length, nullptr); }
+  /// `buffer` may know their sum.
+  Answer Write(const uint8_t* data, size_t length, const Buffer* buffer);
   /// In the data lane. Bytes of the stream will not come: what is behind them must not be written
   /// either.
   void EndWrites() { dead_ = true; }
@@ -76,7 +78,9 @@ class DataFd final : public LaneOwner {
   void CloseFds() override;
   Answer ReadOnce(uint8_t* data, size_t length, int cancel_fd, uint64_t* arc);
   Answer WaitReadable(int timeout_ms, int cancel_fd);
-  void Sum(const uint8_t* data, Answer length);
+  Answer WriteAll(const uint8_t* data, size_t length, size_t* taken);
+  void SumRead(Buffer* buffer, Answer length);
+  void SumWritten(const uint8_t* data, size_t length, const Buffer* buffer);
 
   Held<Device> device_;
   Fd fd_;

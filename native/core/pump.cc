@@ -80,10 +80,9 @@ bool Pump::CountRead(Answer answer) {
 
 PumpResult Pump::Save(int wait_ms) {
   if (!Begin()) return End();
-  uint8_t* data = result_.buffer->data();
   while (BeginPiece()) {
-    Answer answer =
-        session_->ReadInto(data, piece_, wait_ms, control_->cancel_.get(), &result_.arc);
+    Answer answer = session_->ReadInto(result_.buffer.get(), piece_, wait_ms,
+                                       control_->cancel_.get(), &result_.arc);
     // An image arrives as one: its first bytes say that the rest is there to be read.
     wait_ms = 0;
     if (!CountRead(answer) || !WriteFar(static_cast<size_t>(answer))) break;
