@@ -26,9 +26,9 @@ export class Holder {
   readonly crew: readonly Holder[]
   readonly aborts = new Set<AbortController>()
   /** Streams that somebody waits for, who would wait for ever where they are collected. */
-  readonly awaited: SavingStream[] = []
+  readonly awaited: (SavingStream | ResumingStream)[] = []
   /** Streams that a close ends for nobody who waits for them. */
-  readonly orphans: SavingStream[] = []
+  readonly orphans: (SavingStream | ResumingStream)[] = []
   device: Device | undefined
   /** How many operations. */
   begun = 0

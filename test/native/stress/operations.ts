@@ -47,14 +47,15 @@ const rows: Readonly<Record<'any' | 'saving' | 'resuming', Readonly<Record<strin
     idle: [reading.idle, 1, false],
     destroySaving: [reading.destroySaving, 1, true],
   },
+  // What is written comes behind what is pumped, and a pipe may have no end.
   resuming: {
-    write: [writing.write, 8, true],
-    writeSeveral: [writing.writeSeveral, 4, true],
-    writeAndTake: [writing.writeAndTake, 1, true],
+    write: [writing.write, 8, false],
+    writeSeveral: [writing.writeSeveral, 4, false],
+    writeAndTake: [writing.writeAndTake, 1, false],
     writeLent: [writing.writeLent, 12, false],
     pumpFromFile: [pumping.pumpFromFile, 4, false],
     pumpFromStuckPipe: [pumping.pumpFromStuckPipe, 1, false],
-    end: [writing.end, 3, true],
+    end: [writing.end, 3, false],
     destroyResuming: [writing.destroyResuming, 1, true],
   },
 }

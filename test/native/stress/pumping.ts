@@ -2,23 +2,10 @@
 import { constants } from 'node:fs'
 import { open, rm, writeFile, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Pause } from 'vfio-migrate'
+import type { PumpOptions } from 'vfio-migrate'
 import type { Holder } from './holder.js'
-import { alone, throughFile, until } from './reading.js'
+import { alone, awaiting, throughFile, until } from './reading.js'
 import { random } from './writing.js'
-
-interface PumpOptions {
-  readonly until?: Pause
-  readonly maxBytes?: number
-  readonly bytesPerSecond?: number
-  readonly signal?: AbortSignal
-}
-
-interface Pumping {
-  pump(fd: number, options: PumpOptions): Promise<unknown>
-}
-
-const canPump = <T extends object>(stream: T): stream is T & Pumping => 'pump' in stream
 
 const limits = ({ dice }: Holder): PumpOptions => ({
   ...(dice.oneIn(4) && { maxBytes: 1 + dice.below(1 << 20) }),
@@ -38,7 +25,6 @@ async function withFile(path: string, flags: number, use: (fd: number) => Promis
 }
 
 export const pumpToFile = alone(async (stream, check, holder) => {
-  if (!canPump(stream)) return
   const options = { ...until(holder), ...limits(holder), signal: holder.signal() }
   await throughFile(holder, check, path =>
     withFile(path, constants.O_CREAT | constants.O_WRONLY, fd => stream.pump(fd, options)),
@@ -46,7 +32,6 @@ export const pumpToFile = alone(async (stream, check, holder) => {
 })
 
 export const pumpToStuckPipe = alone(async (stream, check, holder) => {
-  if (!canPump(stream)) return
   check.isTorn = true
   const options = { ...until(holder), signal: holder.signal() }
   await withFile(stuckPipe(holder.directory), constants.O_RDWR, fd => stream.pump(fd, options))
@@ -54,13 +39,12 @@ export const pumpToStuckPipe = alone(async (stream, check, holder) => {
 
 export async function pumpFromFile(holder: Holder): Promise<void> {
   const [stream, check] = holder.resuming()
-  if (!canPump(stream)) return
   const options = { ...limits(holder), signal: holder.signal() }
   check.isTold = false
   const path = join(holder.directory, `${holder.index}-${holder.begun}`)
   await writeFile(path, random(holder.dice))
   try {
-    await withFile(path, constants.O_RDONLY, fd => stream.pump(fd, options))
+    await awaiting(holder, stream, () => withFile(path, constants.O_RDONLY, fd => stream.pump(fd, options)))
   } finally {
     await rm(path)
   }
@@ -68,8 +52,8 @@ export async function pumpFromFile(holder: Holder): Promise<void> {
 
 export async function pumpFromStuckPipe(holder: Holder): Promise<void> {
   const [stream, check] = holder.resuming()
-  if (!canPump(stream)) return
   check.isTold = false
   const options = { signal: holder.signal() }
-  await withFile(stuckPipe(holder.directory), constants.O_RDWR, fd => stream.pump(fd, options))
+  const path = stuckPipe(holder.directory)
+  await awaiting(holder, stream, () => withFile(path, constants.O_RDWR, fd => stream.pump(fd, options)))
 }

@@ -5,7 +5,7 @@ import { PassThrough, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { setImmediate as turn } from 'node:timers/promises'
 import { createGunzip, createGzip } from 'node:zlib'
-import type { Pause, SavingStream } from 'vfio-migrate'
+import type { Pause, ResumingStream, SavingStream } from 'vfio-migrate'
 import type { Holder } from './holder.js'
 import type { StreamCheck } from './stream_check.js'
 
@@ -28,9 +28,9 @@ export const alone =
     }
   }
 
-async function awaiting(
+export async function awaiting(
   { awaited }: Holder,
-  stream: SavingStream,
+  stream: SavingStream | ResumingStream,
   wait: () => Promise<unknown>,
 ): Promise<void> {
   awaited.push(stream)
