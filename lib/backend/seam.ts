@@ -148,6 +148,11 @@ export interface SessionCalls {
    */
   pumpFrom?(fd: number, maxBytes: number, bytesPerSecond: number): Pump
   /**
+   * write(2) of a copy of `data`, which a read has given, to `fd` as `pumpTo` makes it, in a thread of its own: reads may be
+   * under way. Whoever has one of the three has all.
+   */
+  putTo?(fd: number, data: Uint8Array): Pump
+  /**
    * CRC-32 of all that write(2) has taken, in its order, or that read(2) has given, since `summarize`: what the kernel had of
    * us, whatever was meant to be written. A backend that does not sum lacks both.
    */

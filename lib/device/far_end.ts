@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { read, write } from 'node:fs'
 import { promisify } from 'node:util'
+import type { Pump } from '../backend/seam.ts'
 import { monotonicClock, sleep } from '../clock.ts'
+import { VfioSystemError } from '../errors.ts'
+import { errno } from '../kernel/errno.ts'
 
 const fsRead = promisify(read)
 const fsWrite = promisify(write)
@@ -22,6 +25,23 @@ export async function writeAll(fd: number, chunk: Uint8Array, signal?: AbortSign
     else at += bytes
   }
   return chunk.length
+}
+
+/**
+ * Resolves when a backend has written it all; answers how many bytes the fd took. Those are fewer where the signal has fired
+ * or the session has ended.
+ * @throws WriteFailure
+ */
+export async function untilPut(put: Pump, signal?: AbortSignal): Promise<number> {
+  const onAbort = (): void => put.cancel()
+  signal?.addEventListener('abort', onAbort, { once: true })
+  try {
+    const { result, call, bytes } = await put.done
+    if (result >= 0 || result === -errno.ECANCELED) return bytes
+    throw new WriteFailure(bytes, new VfioSystemError(result, { syscall: call }))
+  } finally {
+    signal?.removeEventListener('abort', onAbort)
+  }
 }
 
 /** What an fd did not take, after so many bytes that it did. */

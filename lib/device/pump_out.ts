@@ -4,7 +4,7 @@ import type { Pump, PumpAnswer, SessionCalls } from '../backend/seam.ts'
 import type { Clock } from '../clock.ts'
 import { VfioSystemError } from '../errors.ts'
 import { errno } from '../kernel/errno.ts'
-import { writeAll, WriteFailure } from './far_end.ts'
+import { untilPut, writeAll, WriteFailure } from './far_end.ts'
 import { Pace } from './pace.ts'
 import type { PumpOptions } from './pump_options.ts'
 
@@ -92,25 +92,36 @@ export class PumpOut {
   async put(chunk: Uint8Array): Promise<Uint8Array> {
     let at = 0
     try {
-      while (at < chunk.length && this.#stop === undefined) at += await this.#putPiece(chunk.subarray(at))
+      while (at < chunk.length && this.#stop === undefined) {
+        const piece = await this.#piece(chunk.subarray(at))
+        const taken = piece.length === 0 ? 0 : await this.#write(piece)
+        at += taken
+        this.#count(taken)
+        if (taken < piece.length) break
+      }
     } catch (error) {
       if (!(error instanceof WriteFailure)) throw error
-      this.#count(error.taken)
       at += error.taken
+      this.#count(error.taken)
       this.#stop ??= error.cause as Error
     }
     return chunk.subarray(at)
   }
 
-  async #putPiece(chunk: Uint8Array): Promise<number> {
-    const { signal } = this.#options
-    await this.#pace.wait(signal)
-    if (this.#stop !== undefined) return 0
-    const piece = chunk.subarray(0, Math.min(this.#pace.pieceBytes, this.#left))
+  /** What it is time for: nothing where it is stopped meanwhile. */
+  async #piece(chunk: Uint8Array): Promise<Uint8Array> {
+    await this.#pace.wait(this.#options.signal)
+    const room = this.#stop === undefined ? Math.min(this.#pace.pieceBytes, this.#left) : 0
+    const piece = chunk.subarray(0, room)
     this.#pace.take(piece.length)
-    const taken = await writeAll(this.#fd, piece, signal)
-    this.#count(taken)
-    return taken
+    return piece
+  }
+
+  /** As many bytes as the fd takes before the signal fires, or the session ends. */
+  async #write(piece: Uint8Array): Promise<number> {
+    const { signal } = this.#options
+    const put = this.#session.putTo?.(this.#fd, piece)
+    return put === undefined ? await writeAll(this.#fd, piece, signal) : await untilPut(put, signal)
   }
 
   get #left(): number {

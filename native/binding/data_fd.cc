@@ -23,6 +23,7 @@ Napi::Function DataFdObject::Define(Napi::Env env) {
                          InstanceMethod<&DataFdObject::Release>("release"),
                          InstanceMethod<&DataFdObject::PumpTo>("pumpTo"),
                          InstanceMethod<&DataFdObject::PumpFrom>("pumpFrom"),
+                         InstanceMethod<&DataFdObject::PutTo>("putTo"),
                          InstanceMethod<&DataFdObject::Summarize>("summarize"),
                          InstanceMethod<&DataFdObject::GetCrc32>("crc32"),
                          InstanceMethod<&DataFdObject::GetPrecopyInfo>("precopyInfo"),
@@ -107,6 +108,11 @@ Napi::Value DataFdObject::PumpTo(Info info) {
 Napi::Value DataFdObject::PumpFrom(Info info) {
   if (!IsOurs(info)) return Napi::Value();
   return BeginPump(info, this, session_.held(), O_RDONLY);
+}
+
+Napi::Value DataFdObject::PutTo(Info info) {
+  if (!IsOurs(info)) return Napi::Value();
+  return BeginPut(info, this, session_.held());
 }
 
 Napi::Value DataFdObject::Summarize(Info info) {

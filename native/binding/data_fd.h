@@ -24,6 +24,7 @@ class DataFdObject final : public Napi::ObjectWrap<DataFdObject> {
   Napi::Value Release(Info info);
   Napi::Value PumpTo(Info info);
   Napi::Value PumpFrom(Info info);
+  Napi::Value PutTo(Info info);
   Napi::Value Summarize(Info info);
   Napi::Value GetCrc32(Info info);
   Napi::Value GetPrecopyInfo(Info info);

@@ -13,19 +13,20 @@ namespace {
 
 constexpr napi_type_tag kTag = {0x6e0d3c8fa1b24759, 0x93f5d71c04e8ba62};
 
-double ReadRate(Arguments* arguments, size_t index) {
-  constexpr double kMost = 9007199254740991.0;
-  return arguments->Integer(index, "bytesPerSecond", 0, kMost);
+int ReadFd(Arguments* arguments) {
+  return static_cast<int>(arguments->Integer(0, "fd", 0, INT_MAX));
 }
 
-Napi::Value Post(Napi::Env env, Napi::Reference<Napi::Object>* self, const Held<DataFd>& session,
-                 std::unique_ptr<Pump> pump, int access, int wait_ms) {
-  return Begin(
-      env, self, -EBADF,
-      [pump = std::move(pump), access, wait_ms] {
-        return access == O_WRONLY ? pump->Save(wait_ms) : pump->Load();
-      },
-      [&session](Job* job) { return session->Post(job); });
+/// What JavaScript has of a pump that is to run by `run(Pump&)` where `post` puts it.
+template <typename Run, typename Post>
+Napi::Value Start(Napi::Env env, Napi::Reference<Napi::Object>* self, std::unique_ptr<Pump> pump,
+                  Run run, Post post) {
+  Napi::Value object = Environment::Of(env).Wrap(pump->control());
+  if (object.IsEmpty()) return object;
+  Napi::Value done = Begin(
+      env, self, -EBADF, [pump = std::move(pump), run] { return run(*pump); }, post);
+  if (!done.IsEmpty()) object.As<Napi::Object>().Set("done", done);
+  return done.IsEmpty() ? done : object;
 }
 
 }  // namespace
@@ -71,22 +72,40 @@ Napi::Value PumpObject::Cancel(Info info) {
 
 Napi::Value BeginPump(const Napi::CallbackInfo& info, Napi::Reference<Napi::Object>* self,
                       const Held<DataFd>& session, int access) {
-  Napi::Env env = info.Env();
+  constexpr double kMostPerSecond = 9007199254740991.0;
   Arguments arguments(info);
-  int fd = static_cast<int>(arguments.Integer(0, "fd", 0, INT_MAX));
+  int fd = ReadFd(&arguments);
   PumpLimits limits;
   limits.max_bytes = arguments.Size(1, "maxBytes");
   if (limits.max_bytes == 0) arguments.Fail("maxBytes", "at least 1");
-  limits.bytes_per_second = ReadRate(&arguments, 2);
+  limits.bytes_per_second = arguments.Integer(2, "bytesPerSecond", 0, kMostPerSecond);
   int wait_ms = access == O_WRONLY ? arguments.Milliseconds(3, "waitMs") : 0;
   if (arguments.failed()) return arguments.Throw();
   std::unique_ptr<Pump> pump = Pump::Create(session, fd, access, limits);
-  if (!pump) return OutOfMemory(env);
-  Napi::Value object = Environment::Of(env).Wrap(pump->control());
-  if (object.IsEmpty()) return object;
-  Napi::Value done = Post(env, self, session, std::move(pump), access, wait_ms);
-  if (!done.IsEmpty()) object.As<Napi::Object>().Set("done", done);
-  return done.IsEmpty() ? done : object;
+  if (!pump) return OutOfMemory(info.Env());
+  return Start(
+      info.Env(), self, std::move(pump),
+      [access, wait_ms](Pump& pump) {
+        return access == O_WRONLY ? pump.Save(wait_ms) : pump.Load();
+      },
+      [&session](Job* job) { return session->Post(job); });
+}
+
+Napi::Value BeginPut(const Napi::CallbackInfo& info, Napi::Reference<Napi::Object>* self,
+                     const Held<DataFd>& session) {
+  Arguments arguments(info);
+  int fd = ReadFd(&arguments);
+  Napi::Uint8Array data = arguments.Bytes(1, "data");
+  if (arguments.failed()) return arguments.Throw();
+  std::unique_ptr<Pump> pump = Pump::Create(session, fd, O_WRONLY, PumpLimits());
+  if (!pump || !pump->Hold(data.Data(), data.ByteLength())) return OutOfMemory(info.Env());
+  return Start(
+      info.Env(), self, std::move(pump), [](Pump& pump) { return pump.Put(); },
+      [&session](Job* job) {
+        Answer answer = session->RunBeside(job);
+        if (answer < 0) job->RefuseAndDeliver(session->closing() ? -ECANCELED : answer);
+        return true;
+      });
 }
 
 }  // namespace vfio_migrate

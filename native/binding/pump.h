@@ -28,5 +28,8 @@ class PumpObject final : public Napi::ObjectWrap<PumpObject> {
 /// `self` is the session's object.
 Napi::Value BeginPump(const Napi::CallbackInfo& info, Napi::Reference<Napi::Object>* self,
                       const Held<DataFd>& session, int access);
+/// Writes an array to the fd beside the data lane.
+Napi::Value BeginPut(const Napi::CallbackInfo& info, Napi::Reference<Napi::Object>* self,
+                     const Held<DataFd>& session);
 
 }  // namespace vfio_migrate

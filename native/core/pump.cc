@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <new>
 
 namespace vfio_migrate {
@@ -76,6 +77,23 @@ bool Pump::CountRead(Answer answer) {
   pace_.Took(begun_ms_, bytes);
   control_->bytes_read_.fetch_add(bytes, std::memory_order_relaxed);
   return true;
+}
+
+bool Pump::Hold(const uint8_t* data, size_t length) {
+  result_.buffer = session_->pool().Take(length);
+  if (!result_.buffer) return false;
+  memcpy(result_.buffer->data(), data, length);
+  held_length_ = length;
+  return true;
+}
+
+PumpResult Pump::Put() {
+  if (result_.result < 0) return End();
+  Fail(PumpCall::kWrite, static_cast<Answer>(held_length_));
+  WriteFar(held_length_);
+  // Whoever gave it has it yet.
+  result_.rest_length = 0;
+  return End();
 }
 
 PumpResult Pump::Save(int wait_ms) {

@@ -65,6 +65,12 @@ class Pump {
   ~Pump();
 
   const Held<PumpControl>& control() const { return control_; }
+  /// A copy of what Put is to write. False when memory is short.
+  bool Hold(const uint8_t* data, size_t length);
+
+  /// In a thread beside the data lane, once: what was read of the device before. Blocks until all
+  /// of it is taken.
+  PumpResult Put();
   /// In the data lane, once. Blocks until the device has nothing now, which is waited for only
   /// until its first bytes, and `wait_ms` at most.
   PumpResult Save(int wait_ms);
@@ -93,6 +99,7 @@ class Pump {
   uint64_t left_;
   Pace pace_;
   FarEnd far_;
+  size_t held_length_ = 0;
   size_t piece_ = 0;
   double begun_ms_ = 0;
   PumpResult result_;

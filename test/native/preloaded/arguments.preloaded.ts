@@ -90,6 +90,7 @@ const wrong: Readonly<
     read: [[], [10], ['10', 0], [0, 0], [-1, 0], [10, -1], [NaN, 0]],
     write: [[], ['text'], [[1, 2]], [null], [new ArrayBuffer(8)], [new Uint16Array(4)]],
     pumpTo: [[], ['1', 1, 0, 0], [-1, 1, 0, 0], [1, 0, 0, 0], [1, 1, -1, 0], [1, 1, 0], [1, 1, 0, -1]],
+    putTo: [[], ['1', new Uint8Array(1)], [-1, new Uint8Array(1)], [1], [1, 'text'], [1, new ArrayBuffer(1)]],
     pumpFrom: [[], ['1', 1, 0], [2 ** 31, 1, 0], [1, 0, 0], [1, 0.5, 0], [1, 1], [1, 1, Infinity]],
   },
 }

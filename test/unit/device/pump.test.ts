@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
+import { writeSync } from 'node:fs'
 import { mkdtemp, open, readFile, rm, writeFile, type FileHandle } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -96,7 +97,12 @@ class ScriptedRuns {
       for (const resolve of this.#onRun.splice(0)) resolve()
       return run
     }
-    Object.assign(session, { pumpTo: begin, pumpFrom: begin })
+    const putTo = (fd: number, data: Uint8Array): Pump => {
+      const run = new ScriptedRun([fd])
+      run.answer({ result: data.length, call: 'write', bytes: writeSync(fd, data) })
+      return run
+    }
+    Object.assign(session, { pumpTo: begin, pumpFrom: begin, putTo })
   }
 
   async next(): Promise<ScriptedRun> {
