@@ -38,7 +38,6 @@ export class PumpIn {
     try {
       return await pump.done
     } finally {
-      this.#running = undefined
       signal?.removeEventListener('abort', onAbort)
     }
   }

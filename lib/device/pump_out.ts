@@ -20,6 +20,8 @@ export class PumpOut {
   readonly #onStop: () => void
   #bytes = 0
   #bytesRead = 0
+  /** Of a chunk that is put: what is not taken yet. */
+  #inHand = 0
   #running: Pump | undefined
   #stop: 'limit' | Error | undefined
   readonly #onAbort = (): void => {
@@ -59,7 +61,8 @@ export class PumpOut {
 
   /** What it has read and the fd has not taken yet. */
   get heldBytes(): number {
-    return this.#running ? this.#running.bytesRead() - this.#running.bytesWritten() : 0
+    const running = this.#running ? this.#running.bytesRead() - this.#running.bytesWritten() : 0
+    return this.#inHand + running
   }
 
   /** It is not to go on, and nothing of it is under way. */
@@ -91,20 +94,23 @@ export class PumpOut {
   /** Writes the chunk from here; answers what of it was not taken. */
   async put(chunk: Uint8Array): Promise<Uint8Array> {
     let at = 0
+    this.#inHand = chunk.length
     try {
       while (at < chunk.length && this.#stop === undefined) {
         const piece = await this.#piece(chunk.subarray(at))
         const taken = piece.length === 0 ? 0 : await this.#write(piece)
         at += taken
+        this.#inHand -= taken
         this.#count(taken)
         if (taken < piece.length) break
       }
     } catch (error) {
-      if (!(error instanceof WriteFailure)) throw error
-      at += error.taken
-      this.#count(error.taken)
-      this.#stop ??= error.cause as Error
+      const taken = error instanceof WriteFailure ? error.taken : 0
+      at += taken
+      this.#count(taken)
+      this.#stop ??= (error instanceof WriteFailure ? error.cause : error) as Error
     }
+    this.#inHand = 0
     return chunk.subarray(at)
   }
 

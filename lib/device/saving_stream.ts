@@ -144,6 +144,8 @@ export class SavingStream extends Readable {
     } finally {
       this.#readers--
       this.#loops--
+      // At once: who reads next must find no pump.
+      if (pump) this.#endPump(pump)
       this.#stopListening()
       this.#serve()
     }
@@ -193,20 +195,20 @@ export class SavingStream extends Readable {
     checkPump(fd, options)
     checkPause(options.until)
     throwIfAborted(options.signal)
-    if (this.#loops > 0 || this.listenerCount('data') + this.listenerCount('readable') > 0)
-      throw this.#busy('pump()')
+    const listeners = this.listenerCount('data') + this.listenerCount('readable')
+    if (this.#pump !== undefined || this.#loops + listeners > 0) throw this.#busy('pump()')
     const pump = new PumpOut(this.#session, this.#clock, { fd, options, onStop: () => this.#onNews() })
     this.#pump = pump
     if (pump.runs) this.#ahead.divert(pump)
-    try {
-      const pause = await this.#putInto(pump, options.until ?? 'end')
-      return { bytes: pump.bytes, pause }
-    } finally {
-      pump.close()
-      this.#pump = undefined
-      if (pump.runs) this.#ahead.divert()
-      if (this.#wanted) this.#ahead.start()
-    }
+    const pause = await this.#putInto(pump, options.until ?? 'end')
+    return { bytes: pump.bytes, pause }
+  }
+
+  #endPump(pump: PumpOut): void {
+    pump.close()
+    this.#pump = undefined
+    if (pump.runs) this.#ahead.divert()
+    if (this.#wanted) this.#ahead.start()
   }
 
   async #putInto(pump: PumpOut, until: Pause): Promise<Pause | 'limit'> {
@@ -215,7 +217,10 @@ export class SavingStream extends Readable {
       for (;;) {
         const { done, value } = await chunks.next()
         if (done) return pump.stoppedAt(value)
-        this.#ahead.giveBack(await pump.put(value))
+        const rest = await pump.put(value)
+        if (rest.length === 0) this.release(value)
+        else this.#ahead.giveBack(rest)
+        this.#wake()
         if (pump.isOver) return pump.stoppedAt(until)
       }
     } finally {
@@ -369,7 +374,7 @@ export class SavingStream extends Readable {
   }
 
   #idleNow(): 'idle' | undefined {
-    return this.#ahead.isIdle && this.readableLength === 0 ? 'idle' : undefined
+    return this.#ahead.isIdle && this.bufferedBytes === 0 ? 'idle' : undefined
   }
 
   /** Waits until `what` answers something or the stream has ended. */

@@ -102,12 +102,12 @@ Napi::Value DataFdObject::Release(Info info) {
 
 Napi::Value DataFdObject::PumpTo(Info info) {
   if (!IsOurs(info)) return Napi::Value();
-  return BeginPump(info, this, session_.held(), O_WRONLY);
+  return BeginPump(info, this, session_.held(), O_WRONLY, false);
 }
 
 Napi::Value DataFdObject::PumpFrom(Info info) {
   if (!IsOurs(info)) return Napi::Value();
-  return BeginPump(info, this, session_.held(), O_RDONLY);
+  return BeginPump(info, this, session_.held(), O_RDONLY, writes_.is_broken());
 }
 
 Napi::Value DataFdObject::PutTo(Info info) {

@@ -71,7 +71,7 @@ Napi::Value PumpObject::Cancel(Info info) {
 }
 
 Napi::Value BeginPump(const Napi::CallbackInfo& info, Napi::Reference<Napi::Object>* self,
-                      const Held<DataFd>& session, int access) {
+                      const Held<DataFd>& session, int access, bool is_broken) {
   constexpr double kMostPerSecond = 9007199254740991.0;
   Arguments arguments(info);
   int fd = ReadFd(&arguments);
@@ -85,7 +85,8 @@ Napi::Value BeginPump(const Napi::CallbackInfo& info, Napi::Reference<Napi::Obje
   if (!pump) return OutOfMemory(info.Env());
   return Start(
       info.Env(), self, std::move(pump),
-      [access, wait_ms](Pump& pump) {
+      [access, wait_ms, session, is_broken](Pump& pump) {
+        if (is_broken) session->EndWrites();
         return access == O_WRONLY ? pump.Save(wait_ms) : pump.Load();
       },
       [&session](Job* job) { return session->Post(job); });

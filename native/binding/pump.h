@@ -25,9 +25,9 @@ class PumpObject final : public Napi::ObjectWrap<PumpObject> {
 };
 
 /// Posts a pump that writes to the fd (O_WRONLY) or reads from it (O_RDONLY) into the data lane.
-/// `self` is the session's object.
+/// `self` is the session's object. Nothing is written behind a hole: `is_broken`.
 Napi::Value BeginPump(const Napi::CallbackInfo& info, Napi::Reference<Napi::Object>* self,
-                      const Held<DataFd>& session, int access);
+                      const Held<DataFd>& session, int access, bool is_broken);
 /// Writes an array to the fd beside the data lane.
 Napi::Value BeginPut(const Napi::CallbackInfo& info, Napi::Reference<Napi::Object>* self,
                      const Held<DataFd>& session);

@@ -53,9 +53,8 @@ WriteQueue::~WriteQueue() {
 
 void WriteQueue::Push(Napi::Env env, WriteCall* call) {
   env_ = env;
-  WriteCall** end = &first_;
-  while (*end) end = &(*end)->next_;
-  *end = call;
+  *last_ = call;
+  last_ = &call->next_;
   Advance(env);
 }
 
@@ -95,11 +94,13 @@ WriteCall* WriteQueue::TakeDone() {
   WriteCall** last = &done;
   for (WriteCall** link = &first_; *link;) {
     WriteCall* call = *link;
+    if (!call->is_posted()) break;
     if (!call->is_done()) {
       link = &call->next_;
       continue;
     }
     *link = call->next_;
+    if (!call->next_) last_ = link;
     call->next_ = nullptr;
     *last = call;
     last = &call->next_;

@@ -19,6 +19,8 @@ class WriteQueue {
 
   /// Takes `call`, which has begun.
   void Push(Napi::Env env, WriteCall* call);
+  /// The stream has a hole: nothing behind it is to be written.
+  bool is_broken() const { return is_broken_; }
   /// A piece of `call` has come to `answer`.
   void OnAnswered(Napi::Env env, WriteCall* call, Answer answer);
 
@@ -32,8 +34,8 @@ class WriteQueue {
 
   napi_env env_ = nullptr;
   WriteCall* first_ = nullptr;
+  WriteCall** last_ = &first_;
   int in_lane_ = 0;
-  /// The stream has a hole: nothing behind it is written.
   bool is_broken_ = false;
 };
 

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
-import { writeSync } from 'node:fs'
 import { mkdtemp, open, readFile, rm, writeFile, type FileHandle } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Pump, PumpAnswer } from '#lib/backend/seam.js'
 import { VfioError, VfioSystemError } from '#lib/errors.js'
 import type { Device } from '#lib/device/device.js'
 import { openDevice } from '#lib/device/open.js'
 import { MockDevice, VirtualClock } from 'vfio-migrate/mock'
 import { gate, ScriptedDevice, type ScriptedSession } from './scripted_device.js'
+import { ScriptedRuns, settle } from './scripted_runs.js'
 
 const ECANCELED = -125
 const ENODEV = -19
@@ -46,80 +45,6 @@ async function scripted(
   const device = await openDevice(script)
   await device.setState(state)
   return { script, device, session: script.session }
-}
-
-/** One run of the copy loop of a backend, which the test answers. */
-class ScriptedRun implements Pump {
-  readonly request: readonly number[]
-  readonly done: Promise<PumpAnswer>
-  readonly #open: (answer: PumpAnswer) => void
-  isCancelled = false
-  read = 0
-  written = 0
-
-  constructor(request: readonly number[]) {
-    this.request = request
-    const { promise, open } = gate<PumpAnswer>()
-    this.done = promise
-    this.#open = open
-  }
-
-  answer(answer: Partial<PumpAnswer>): void {
-    const { bytes = 0, rest } = answer
-    this.written = bytes
-    this.read = bytes + (rest?.length ?? 0)
-    this.#open({ result: 0, call: 'read', bytes, arc: 0, ...answer })
-  }
-
-  bytesRead(): number {
-    return this.read
-  }
-
-  bytesWritten(): number {
-    return this.written
-  }
-
-  cancel(): void {
-    this.isCancelled = true
-  }
-}
-
-/** Gives sessions a copy loop; answers the runs as they come. */
-class ScriptedRuns {
-  readonly all: ScriptedRun[] = []
-  #onRun: (() => void)[] = []
-  #given = 0
-
-  readonly give = (session: ScriptedSession): void => {
-    const begin = (...request: number[]): Pump => {
-      const run = new ScriptedRun(request)
-      this.all.push(run)
-      for (const resolve of this.#onRun.splice(0)) resolve()
-      return run
-    }
-    const putTo = (fd: number, data: Uint8Array): Pump => {
-      const run = new ScriptedRun([fd])
-      run.answer({ result: data.length, call: 'write', bytes: writeSync(fd, data) })
-      return run
-    }
-    Object.assign(session, { pumpTo: begin, pumpFrom: begin, putTo })
-  }
-
-  async next(): Promise<ScriptedRun> {
-    for (;;) {
-      const run = this.all[this.#given]
-      if (run) {
-        this.#given++
-        return run
-      }
-      await new Promise<void>(resolve => this.#onRun.push(resolve))
-    }
-  }
-}
-
-/** Lets everything happen that can. */
-const settle = async (): Promise<void> => {
-  for (let i = 0; i < 3; i++) await new Promise<void>(resolve => setImmediate(resolve))
 }
 
 describe('pump() of a saving stream whose backend has a copy loop', () => {
