@@ -4,11 +4,11 @@ import { throwIfAborted } from '../abort.ts'
 import type { ReadAnswer, SessionCalls } from '../backend/seam.ts'
 import type { Clock } from '../clock.ts'
 import { VfioError, VfioSystemError } from '../errors.ts'
-import { errno } from '../kernel/errno.ts'
 import type { Buffers } from './buffers.ts'
 import { checkPause, checkPump, type Pumped, type SavingPumpOptions } from './pump_options.ts'
 import { PumpOut } from './pump_out.ts'
 import { ReadAhead, type News } from './read_ahead.ts'
+import { busy, readFailure, streamDestroyed } from './saving_failures.ts'
 import { writerTo, type Sink } from './sink.ts'
 
 /**
@@ -125,7 +125,7 @@ export class SavingStream extends Readable {
     then: (chunk: Buffer) => void,
     pump?: PumpOut,
   ): AsyncGenerator<Buffer, Pause, void> {
-    if (this.#pump !== pump) throw this.#busy('chunks()')
+    if (this.#pump !== pump) throw busy(this.#device, 'chunks()')
     this.#loops++
     this.#readers++
     this.on('error', toldByRejection)
@@ -196,7 +196,7 @@ export class SavingStream extends Readable {
     checkPause(options.until)
     throwIfAborted(options.signal)
     const listeners = this.listenerCount('data') + this.listenerCount('readable')
-    if (this.#pump !== undefined || this.#loops + listeners > 0) throw this.#busy('pump()')
+    if (this.#pump !== undefined || this.#loops + listeners > 0) throw busy(this.#device, 'pump()')
     const pump = new PumpOut(this.#session, this.#clock, { fd, options, onStop: () => this.#onNews() })
     this.#pump = pump
     if (pump.runs) this.#ahead.divert(pump)
@@ -329,7 +329,7 @@ export class SavingStream extends Readable {
     if (this.destroyed || this.#hasFailed) return
     const { over } = this.#ahead
     if (over !== undefined && over !== 'end')
-      this.#fail(typeof over === 'number' ? this.#failure(over) : over)
+      this.#fail(typeof over === 'number' ? readFailure(this.#device, over) : over)
     else if (this.#wanted && this.#loops === 0) this.#push(over === 'end')
   }
 
@@ -361,18 +361,6 @@ export class SavingStream extends Readable {
     else this.once('newListener', () => queueMicrotask(() => this.destroy(failure)))
   }
 
-  #failure(result: number): VfioSystemError {
-    const remedy =
-      result === -errno.ENODEV
-        ? 'The session is over: the device was reset, its last image failed in firmware, or another process moved it on. Ask state(); if it is still in the saving group only reset() or close() help'
-        : undefined
-    return new VfioSystemError(
-      result,
-      { syscall: 'read' },
-      { device: this.#device, recovery: 'reset', remedy },
-    )
-  }
-
   #idleNow(): 'idle' | undefined {
     return this.#ahead.isIdle && this.bufferedBytes === 0 ? 'idle' : undefined
   }
@@ -385,7 +373,7 @@ export class SavingStream extends Readable {
       for (;;) {
         if (this.readableEnded) return 'end'
         // Not before: an 'error' that finds no listener any more would end the process.
-        if (this.#told) throw this.#crash ?? this.errored ?? this.#ended()
+        if (this.#told) throw this.#crash ?? this.errored ?? streamDestroyed(this.#device)
         const answer = this.destroyed ? undefined : what()
         if (answer !== undefined) return answer
         await new Promise<void>(resolve => this.#waiters.add(resolve))
@@ -399,15 +387,6 @@ export class SavingStream extends Readable {
   /** An error that is on its way must find a listener, or it ends the process. */
   #stopListening(): void {
     if (!this.destroyed) this.off('error', toldByRejection)
-  }
-
-  #busy(operation: string): VfioError {
-    const text = `'${this.#device}': ${operation} is refused while somebody else reads the saving stream`
-    return new VfioError('ERR_VFIO_BUSY', text, { device: this.#device })
-  }
-
-  #ended(): VfioError {
-    return new VfioError('ERR_VFIO_SESSION_ENDED', `'${this.#device}': the saving stream was destroyed`)
   }
 
   #wake(): void {
