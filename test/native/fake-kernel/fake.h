@@ -169,6 +169,7 @@ long file_ioctl(struct file* f, unsigned long request, void* argument);
 long file_read(struct file* f, void* to, size_t bytes);
 long file_write(struct file* f, const void* from, size_t bytes);
 void forget_file(struct file* f);
+void forget_former_file(int fd);
 const char* file_name(const struct file* f);
 int open_files(struct file* report_to);  // all but control
 void forget_files(void);

@@ -71,7 +71,7 @@ extern void __sanitizer_syscall_pre_impl_close(long) __attribute__((weak));
 // The number may have been another file's that libuv closed by a raw system call, which
 // ThreadSanitizer did not see: it would take our file for that one. Told of a close, it forgets
 // what it knows of the number; the close itself is of nobody, so it is not to be looked at.
-static void forget_former_file(int fd) {
+void forget_former_file(int fd) {
   if (AnnotateIgnoreWritesBegin == NULL || __sanitizer_syscall_pre_impl_close == NULL) return;
   AnnotateIgnoreWritesBegin(__FILE__, __LINE__);
   __sanitizer_syscall_pre_impl_close(fd);

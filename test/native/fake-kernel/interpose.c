@@ -216,16 +216,18 @@ static int fcntl_ours(struct file* f, int command, void* argument) {
   return command == F_GETFL && result >= 0 ? (result & ~O_ACCMODE) | f->access : result;
 }
 
-#define FCNTL(name)                                         \
-  EXPORT int name(int fd, int command, ...) {               \
-    va_list args;                                           \
-    va_start(args, command);                                \
-    void* argument = va_arg(args, void*);                   \
-    va_end(args);                                           \
-    struct file* f = find_file(fd);                         \
-    if (f != NULL) return fcntl_ours(f, command, argument); \
-    NEXT(fcntl_type, #name)                                 \
-    return real(fd, command, argument);                     \
+#define FCNTL(name)                                                            \
+  EXPORT int name(int fd, int command, ...) {                                  \
+    va_list args;                                                              \
+    va_start(args, command);                                                   \
+    void* argument = va_arg(args, void*);                                      \
+    va_end(args);                                                              \
+    struct file* f = find_file(fd);                                            \
+    if (f != NULL) return fcntl_ours(f, command, argument);                    \
+    NEXT(fcntl_type, #name)                                                    \
+    int result = real(fd, command, argument);                                  \
+    if (command == F_DUPFD_CLOEXEC && result >= 0) forget_former_file(result); \
+    return result;                                                             \
   }
 FCNTL(fcntl)
 FCNTL(fcntl64)
