@@ -3,7 +3,7 @@ import { Readable } from 'node:stream'
 import { throwIfAborted } from '../abort.ts'
 import type { ReadAnswer, SessionCalls } from '../backend/seam.ts'
 import type { Clock } from '../clock.ts'
-import type { VfioError} from '../errors.ts';
+import type { VfioError } from '../errors.ts'
 import { VfioSystemError } from '../errors.ts'
 import type { Buffers } from './buffers.ts'
 import { checkPause, checkPump, type Pumped, type SavingPumpOptions } from './pump_options.ts'
