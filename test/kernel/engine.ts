@@ -160,10 +160,10 @@ export function tapOf(device: Device): Tap {
         return
       if (progress.arcs.at(-1)?.to !== 'RESUMING') return
       const sink = device.resumingStream
-      const write = sink.write.bind(sink) as (...given: unknown[]) => boolean
-      sink.write = (...given: unknown[]): boolean => {
-        parts.push(Buffer.from(given[0] as Uint8Array))
-        return write(...given)
+      const load = sink.load.bind(sink)
+      sink.load = async chunk => {
+        parts.push(Buffer.from(chunk))
+        await load(chunk)
       }
     },
     sums() {
