@@ -24,18 +24,19 @@ Held<CompletionQueue> CompletionQueue::Create(Napi::Env env) {
 bool CompletionQueue::Take(JobList* taken, bool close) {
   Lock lock(mutex_);
   if (close) closed_ = true;
+  woken_ = false;
   while (Job* job = answered_.Pop()) taken->Push(job);
   return !taken->empty();
 }
 
-void CompletionQueue::Push(Delivery* delivery) {
+void CompletionQueue::Push(Delivery* delivery, bool wakes) {
   {
     Lock lock(mutex_);
     if (!closed_) {
-      bool first = answered_.empty();
       answered_.Push(delivery);
       // Under the lock: closing takes it too, so the function cannot be gone.
-      if (first) napi_call_threadsafe_function(wake_, nullptr, napi_tsfn_nonblocking);
+      if (wakes && !woken_) napi_call_threadsafe_function(wake_, nullptr, napi_tsfn_nonblocking);
+      woken_ |= wakes;
       return;
     }
   }
@@ -75,10 +76,10 @@ void CompletionQueue::End(Napi::Env env) {
   if (--begun_ == 0) napi_unref_threadsafe_function(env, wake_);
 }
 
-void Delivery::Deliver() {
+void Delivery::Push(bool wakes) {
   // A copy: another thread may have settled and deleted this before Push returns.
   Held<CompletionQueue> queue = queue_;
-  queue->Push(this);
+  queue->Push(this, wakes);
 }
 
 Napi::Value Pending::Begin(Napi::Env env) {

@@ -11,14 +11,15 @@ namespace vfio_migrate {
 class Delivery;
 
 /// Brings answers from the lanes to the JavaScript thread of one environment. The lanes wake it
-/// only when nothing was waiting yet, so whatever is answered in the meantime is settled in one go.
+/// only when they have not yet, so whatever is answered in the meantime is settled in one go.
 class CompletionQueue final : public Shared {
  public:
   /// Null when it cannot be made. The queue closes itself when the environment ends.
   static Held<CompletionQueue> Create(Napi::Env env);
 
-  /// Any thread. Takes `delivery`; after the end of the environment it is dropped.
-  void Push(Delivery* delivery);
+  /// Any thread. Takes `delivery`; after the end of the environment it is dropped. Without `wakes`
+  /// it lies here until another one wakes the JavaScript thread.
+  void Push(Delivery* delivery, bool wakes);
 
   /// JavaScript thread only: between the two the event loop is kept alive.
   void Begin(Napi::Env env);
@@ -36,6 +37,7 @@ class CompletionQueue final : public Shared {
   size_t begun_ = 0;
   Mutex mutex_;
   bool closed_ = false;
+  bool woken_ = false;
   JobList answered_;
 };
 
@@ -44,11 +46,14 @@ class Delivery : public Job {
  public:
   explicit Delivery(Held<CompletionQueue> queue) : queue_(std::move(queue)) {}
 
-  void Deliver() override;
+  void Deliver() override { Push(true); }
+  void DeliverAhead() override { Push(false); }
   /// JavaScript thread. Deletes this, or begins another part of the work.
   virtual void Settle(Napi::Env env) = 0;
 
  private:
+  void Push(bool wakes);
+
   Held<CompletionQueue> queue_;
 };
 

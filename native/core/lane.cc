@@ -60,37 +60,47 @@ void Lane::Stop() {
   pthread_cond_signal(&changed_);
 }
 
-Job* Lane::Next(bool* are_more) {
+Job* Lane::Next(size_t* behind) {
   Lock lock(mutex_);
   while (queue_.empty() && !stopped_) pthread_cond_wait(&changed_, mutex_.get());
   Job* job = queue_.Pop();
-  *are_more = !queue_.empty();
+  *behind = queue_.size();
   return job;
 }
 
 void Lane::Serve() {
-  bool are_more = false;
-  while (Job* job = Next(&are_more)) {
+  size_t behind = 0;
+  while (Job* job = Next(&behind)) {
     job->Run();
-    if (Hold(job, are_more)) continue;
-    DeliverHeld();
-    job->Deliver();
+    if (!Hold(job, behind)) DeliverHeld();
   }
   DeliverHeld();
 }
 
-/// To wake a processor that has nothing to do costs as much as a quarter of a read. The first of a
-/// stream is not held up, nor one more than one.
-bool Lane::Hold(Job* job, bool are_more) {
+/// Takes a job that is done; false where all are to be delivered. To wake a processor that has
+/// nothing to do costs as much as a quarter of a read. The first of a stream is not held up, and
+/// the lane has work in hand while JavaScript wakes up.
+bool Lane::Hold(Job* job, size_t behind) {
+  constexpr size_t kInHand = 1;
   bool was_streaming = is_streaming_;
   is_streaming_ = job->MayBeHeld();
-  if (!is_streaming_ || !was_streaming || !are_more || held_) return false;
-  held_ = job;
-  return true;
+  if (is_streaming_) {
+    held_.Push(job);
+    return was_streaming && behind > kInHand;
+  }
+  DeliverHeld();
+  job->Deliver();
+  return false;
 }
 
 void Lane::DeliverHeld() {
-  if (Job* job = std::exchange(held_, nullptr)) job->Deliver();
+  while (Job* job = held_.Pop()) {
+    if (held_.empty()) {
+      job->Deliver();
+    } else {
+      job->DeliverAhead();
+    }
+  }
 }
 
 Answer LaneOwner::Start(const char* name) {

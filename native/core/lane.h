@@ -42,16 +42,16 @@ class Lane {
   void DeliverHeld();
 
  private:
-  Job* Next(bool* are_more);
-  bool Hold(Job* job, bool are_more);
+  Job* Next(size_t* behind);
+  bool Hold(Job* job, size_t behind);
 
   Mutex mutex_;
   pthread_cond_t changed_ = PTHREAD_COND_INITIALIZER;
   JobList queue_;
   bool stopped_ = false;
-  /// The thread's own: a job that is done and waits for the next one, and whether the last one
-  /// might have.
-  Job* held_ = nullptr;
+  /// The thread's own: jobs that are done and wait for the next one, and whether the last one was of
+  /// that kind.
+  JobList held_;
   bool is_streaming_ = false;
 };
 
