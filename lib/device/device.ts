@@ -185,8 +185,14 @@ export class Device {
   async setState(target: StateName, options: PathOptions = {}): Promise<Arc[]> {
     const path = await this.plan(`setState('${target}')`, target, options, true)
     const { arcs, error } = await path.drive()
+    await this.sessionClosed()
     if (error !== undefined) throw error
     return arcs
+  }
+
+  /** Resolves when nothing is left of a session that is over, which a path that was planned need not wait for. @internal */
+  async sessionClosed(): Promise<void> {
+    await this.#session.closed()
   }
 
   /**

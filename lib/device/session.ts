@@ -14,6 +14,8 @@ export class DeviceSession {
   readonly #clock: Clock
   readonly #buffers: Required<Buffers>
   #stream: SavingStream | ResumingStream | undefined
+  /** Of those that are over, while their fds are being closed. */
+  #closing: Promise<unknown> = Promise.resolve()
 
   constructor({ name, clock }: Pick<DeviceBackend, 'name' | 'clock'>, buffers: Required<Buffers>) {
     this.#device = name
@@ -52,10 +54,13 @@ export class DeviceSession {
     if (this.#stream instanceof SavingStream && edges.some(endsSession)) this.#stream.leave()
   }
 
-  /** The kernel made `edges`; the session becomes what the kernel's is after them. */
+  /**
+   * The kernel made `edges`; the session becomes what the kernel's is after them. One that they have ended may be closing
+   * yet: the kernel has let go of it, and whoever drives the device on need not wait.
+   */
   async after(edges: readonly Edge[], answer: ArcsAnswer, poisoned = false): Promise<void> {
     for (const edge of edges) {
-      if (endsSession(edge)) await this.end(`setState() led it from ${edge.from} to ${edge.to}`)
+      if (endsSession(edge)) this.#end(`setState() led it from ${edge.from} to ${edge.to}`)
       if (opensSession(edge) && answer.session !== undefined) {
         const Stream = edge.to === 'RESUMING' ? ResumingStream : SavingStream
         const facts = { device: this.#device, clock: this.#clock, buffers: this.#buffers }
@@ -71,14 +76,33 @@ export class DeviceSession {
 
   /** A session that the kernel's state no longer has was ended by a reset or by another holder of the device. */
   async reconcile(state: StateName): Promise<void> {
+    await this.closed()
     const alive = this.#stream instanceof SavingStream ? savingGroup.has(state) : state === 'RESUMING'
     if (!alive) await this.end(`it is in ${state}: it was reset, or another process moved it`)
   }
 
+  /** Resolves when its fd is closed, and that of every one before it. */
   async end(why: string): Promise<void> {
+    this.#end(why)
+    await this.closed()
+  }
+
+  /** Resolves when the fds of all that are over are closed. */
+  async closed(): Promise<void> {
+    await this.#closing
+  }
+
+  #end(why: string): void {
     const stream = this.#stream
+    if (stream === undefined) return
     this.#stream = undefined
-    await stream?.endSession(this.#error('ERR_VFIO_SESSION_ENDED', `the session is over: ${why}`))
+    const before = this.#closing.catch(() => undefined)
+    const ended = stream.endSession(() =>
+      this.#error('ERR_VFIO_SESSION_ENDED', `the session is over: ${why}`),
+    )
+    this.#closing = Promise.all([before, ended])
+    // Whoever waits is told.
+    this.#closing.catch(() => undefined)
   }
 
   #error(

@@ -27,9 +27,11 @@ export function overrun(estimator: Estimator, steered: Steered, standing: Standi
   if (limitMs === undefined) return undefined
   const { participantMs } = predicted.parts
   const known = estimator.revise(standing, atMs, participantMs)
-  const foreseen = estimator.revise({ ...standing, announced: [] }, atMs, participantMs)
   const mostMs = tolerance * limitMs
-  if (known.downtimeMs <= mostMs || foreseen.downtimeMs > mostMs) return undefined
+  // The devices stand, and this is nearly always all that is to be asked.
+  if (known.downtimeMs <= mostMs) return undefined
+  const foreseen = estimator.revise({ ...standing, announced: [] }, atMs, participantMs)
+  if (foreseen.downtimeMs > mostMs) return undefined
   const excess = known.bytes.map((bytes, member) => bytes - (foreseen.bytes[member] ?? 0))
   const member = excess.indexOf(Math.max(...excess))
   return {

@@ -129,6 +129,7 @@ export class Side {
   async report(): Promise<SideReport> {
     const { name: device, driver, mock } = this.device
     const state = await this.device.state().catch(() => undefined)
+    await this.device.sessionClosed().catch(() => undefined)
     const recovery = this.#isStuck || needsReset(state) ? 'reset' : 'none'
     const error = this.#error && { error: this.#error }
     return {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "device.h"
 
-#include <algorithm>
 #include <new>
 
 #include "feature.h"
@@ -11,13 +10,31 @@ namespace vfio_migrate {
 
 namespace {
 
-/// Whether an arc into one of the states opens a session. Not whether one does: along the saving
-/// group the fd stays the one that there is.
+/// The states in which there is a session; along the saving group it stays the same one.
+enum class Group { kNone, kSaving, kResuming };
+
+Group GroupOf(uint32_t state) {
+  switch (state) {
+    case uapi::kStateStopCopy:
+    case uapi::kStatePreCopy:
+    case uapi::kStatePreCopyP2p:
+      return Group::kSaving;
+    case uapi::kStateResuming:
+      return Group::kResuming;
+    default:
+      return Group::kNone;
+  }
+}
+
+/// Whether one of the arcs may open a session: it may where nobody says what it begins in.
 bool MayOpenSession(const Path& path) {
-  return std::any_of(path.states.get(), path.states.get() + path.count, [](uint32_t state) {
-    return state == uapi::kStateStopCopy || state == uapi::kStateResuming ||
-           state == uapi::kStatePreCopy || state == uapi::kStatePreCopyP2p;
-  });
+  Group group = path.from == kAnyState ? Group::kNone : GroupOf(path.from);
+  for (size_t i = 0; i < path.count; i++) {
+    Group next = GroupOf(path.states[i]);
+    if (next != Group::kNone && next != group) return true;
+    group = next;
+  }
+  return false;
 }
 
 }  // namespace
