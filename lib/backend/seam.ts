@@ -154,9 +154,22 @@ export interface SessionCalls {
   putTo?(fd: number, data: Uint8Array): Pump
   /**
    * CRC-32 of all that write(2) has taken, in its order, or that read(2) has given, since `summarize`: what the kernel had of
-   * us, whatever was meant to be written. A backend that does not sum lacks both.
+   * us, whatever was meant to be written. Of what goes by `relayTo` each side sums the first 4096 bytes of each piece. A
+   * backend that does not sum lacks both.
    */
   crc32?(): number
+  /**
+   * What `read` and `readBehind` give from now on, which must be before the first of them, goes past JavaScript to `to` as
+   * well, and is written there as by `write`: data lane to data lane, and in pieces, for which a read is several calls.
+   * Answers 0, or -EINVAL for what is no other session of this backend, and then nothing of the kind is done. A backend that
+   * lacks it is read and written by turns.
+   */
+  relayTo?(to: SessionCalls): Answer
+  /**
+   * Of the session that it goes to: `bytes` when so many in all were taken, of those that somebody has heard of having been
+   * read; -errno of the write that failed before that.
+   */
+  relayed?(bytes: number): Promise<Answer>
   /** VFIO_MIG_GET_PRECOPY_INFO. */
   precopyInfo(): Promise<PrecopyInfoAnswer>
   /** Wakes a waiting read and closes the fd when the call in the kernel has returned. Idempotent. */
@@ -197,8 +210,6 @@ export interface ReadAnswer extends DataAnswer {
    * the SET that answered STOP_COPY; any other 0 may have been answered before the device had written its last bytes.
    */
   readonly arc: number
-  /** CRC-32 of all that this session has read, up to the end of `data`. Absent where nobody sums. */
-  readonly crc32?: number
 }
 
 /** A copy loop that is under way, or over. */

@@ -31,7 +31,7 @@ export interface Diversion {
  */
 export class ReadAhead {
   readonly #session: SessionCalls
-  readonly #buffers: Required<Buffers>
+  #buffers: Required<Buffers>
   readonly #onNews: () => void
   readonly #ready: ReadAnswer[] = []
   #readyBytes = 0
@@ -87,6 +87,14 @@ export class ReadAhead {
   get mayDivert(): boolean {
     if (this.#diversion === undefined || this.#diversion.isOver) return false
     return this.#posted === 0 && this.#ready.length === 0 && this.#mayPost
+  }
+
+  /**
+   * Two reads have all the room: for who is read for anyway, and only hears of it. No fewer, or the lane would wait for that.
+   */
+  readInHalves(): void {
+    const { count, bytes } = this.#buffers
+    if (count > 2) this.#buffers = { count: 2, bytes: Math.floor((count * bytes) / 2) }
   }
 
   start(): void {

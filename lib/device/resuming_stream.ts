@@ -22,6 +22,8 @@ export class ResumingStream extends Writable {
   readonly #clock: Clock
   #bytesWritten = 0
   #loading = 0
+  /** What comes past JavaScript, of all that was to be loaded; undefined where nothing does. */
+  #relayed: number | undefined
   #over = false
   #pump: PumpIn | undefined
   /** Resolves when the last pump is over. */
@@ -49,18 +51,34 @@ export class ResumingStream extends Writable {
   }
 
   /**
+   * What the session reads comes to this device at once from now on, where the backend can: {@link load} has to be given all
+   * of it, in its order and nothing else, and waits for it. Before the first read; false where that cannot be. @internal
+   */
+  relayFrom(session: SessionCalls): boolean {
+    if (session.relayTo?.(this.#session) !== 0) return false
+    this.#relayed = 0
+    return true
+  }
+
+  /**
    * Gives the device a chunk behind all others that it was given so, without waiting for them, and resolves when it has
    * taken it. As any write, a failure is final. Not beside write() or a pipe. @internal
    */
   async load(chunk: Uint8Array): Promise<void> {
     this.#loading++
     try {
-      const answer = await this.#session.write(chunk)
+      const answer = await this.#give(chunk)
       if (answer < 0) throw this.#fail(answer)
-      this.#bytesWritten += answer
+      this.#bytesWritten += chunk.length
     } finally {
       this.#loading--
     }
+  }
+
+  #give(chunk: Uint8Array): Promise<number> {
+    if (this.#relayed === undefined || !this.#session.relayed) return this.#session.write(chunk)
+    this.#relayed += chunk.length
+    return this.#session.relayed(this.#relayed)
   }
 
   /**
@@ -131,11 +149,11 @@ export class ResumingStream extends Writable {
   }
 
   /** The kernel has ended the session. @internal */
-  async endSession(why: VfioError): Promise<void> {
+  async endSession(why: () => VfioError): Promise<void> {
     this.#over = true
     // A write that is under way is told by its callback; the event is for who listens.
     const told = this.isWriting && this.listenerCount('error') > 0
-    if (!this.writableFinished) this.destroy(told ? why : undefined)
+    if (!this.writableFinished) this.destroy(told ? why() : undefined)
     await this.#session.close()
   }
 

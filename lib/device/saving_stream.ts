@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Readable } from 'node:stream'
 import { throwIfAborted } from '../abort.ts'
-import type { ReadAnswer, SessionCalls } from '../backend/seam.ts'
+import type { SessionCalls } from '../backend/seam.ts'
 import type { Clock } from '../clock.ts'
 import type { VfioError } from '../errors.ts'
 import { VfioSystemError } from '../errors.ts'
@@ -9,6 +9,7 @@ import type { Buffers } from './buffers.ts'
 import { checkPause, checkPump, type Pumped, type SavingPumpOptions } from './pump_options.ts'
 import { PumpOut } from './pump_out.ts'
 import { ReadAhead, type News } from './read_ahead.ts'
+import type { ResumingStream } from './resuming_stream.ts'
 import { busy, readFailure, streamDestroyed } from './saving_failures.ts'
 import { writerTo, type Sink } from './sink.ts'
 
@@ -40,7 +41,7 @@ export class SavingStream extends Readable {
   readonly #ahead: ReadAhead
   readonly #waiters = new Set<() => void>()
   readonly #releasable = new WeakSet<Buffer>()
-  readonly #sums = new WeakMap<Uint8Array, number>()
+  #isSummed = false
   #readers = 0
   /** Loops over chunks() that are under way: they take what is read before the Readable gets it. */
   #loops = 0
@@ -111,14 +112,6 @@ export class SavingStream extends Readable {
    */
   release(chunk: Buffer): void {
     if (this.#releasable.delete(chunk)) this.#session.release?.(chunk)
-  }
-
-  /**
-   * CRC-32 of all that the session has read up to the end of this chunk, summed where it was read. Undefined where nobody
-   * has, and for a chunk that is not as it was read. @internal
-   */
-  crc32After(chunk: Uint8Array): number | undefined {
-    return this.#sums.get(chunk)
   }
 
   async *#chunks(
@@ -243,14 +236,30 @@ export class SavingStream extends Readable {
     this.#ahead.leave()
   }
 
-  /** Sums what is read from now on, for {@link crc32After}: before the first read. @internal */
-  summarize(): void {
-    if (!this.#ahead.isStarted) this.#session.summarize?.()
+  /** Sums what is read from now on, for {@link crc32}: before the first read. False where nobody does. @internal */
+  summarize(): boolean {
+    if (!this.#ahead.isStarted && this.#session.summarize) {
+      this.#session.summarize()
+      this.#isSummed = true
+    }
+    return this.#isSummed
+  }
+
+  /** CRC-32 of all that the session has read, as SessionCalls has it; undefined where it does not sum. @internal */
+  get crc32(): number | undefined {
+    return this.#isSummed ? this.#session.crc32?.() : undefined
+  }
+
+  /** What is read goes to that device at once: before the first read. False where the backend cannot. @internal */
+  relayTo(stream: ResumingStream): boolean {
+    if (this.#ahead.isStarted || !stream.relayFrom(this.#session)) return false
+    this.#ahead.readInHalves()
+    return true
   }
 
   /** The kernel has ended the session. @internal */
-  async endSession(why: VfioError): Promise<void> {
-    if (!this.#endReached) this.destroy(this.#isBeingRead() ? why : undefined)
+  async endSession(why: () => VfioError): Promise<void> {
+    if (!this.#endReached) this.destroy(this.#isBeingRead() ? why() : undefined)
     await this.#session.close()
   }
 
@@ -268,7 +277,7 @@ export class SavingStream extends Readable {
       this.#askForEnd()
       return undefined
     }
-    const chunk = this.#summed(answer)
+    const chunk = answer.data as Buffer
     if (this.readableEncoding !== null) {
       this.push(chunk)
       return this.read() as Buffer
@@ -284,11 +293,6 @@ export class SavingStream extends Readable {
     this.#endReached = true
     this.push(null)
     super.read(0)
-  }
-
-  #summed({ data, crc32 }: ReadAnswer): Buffer {
-    if (crc32 !== undefined) this.#sums.set(data, crc32)
-    return data as Buffer
   }
 
   override read(size?: number): unknown {

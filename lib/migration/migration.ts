@@ -157,6 +157,7 @@ export class Migration {
     return new SourceMember(side, outflow, {
       wantsPrecopy: this.#options.precopy !== false,
       stop: this.#stop,
+      relayTo: this.#options.bandwidth === undefined ? this.#options.to[member] : undefined,
     })
   }
 

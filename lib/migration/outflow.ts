@@ -15,8 +15,8 @@ const underWayBytes = 8 * 1024 * 1024
 
 /** What is known of a chunk by who has read it. */
 export interface ChunkFacts {
-  /** CRC-32 of the device's bytes up to its end; undefined where it is to be summed here. */
-  readonly crc32?: number | undefined
+  /** Whoever has read it sums it, and tells at the end. */
+  readonly isSummed?: boolean
   /** To be called when it is needed no more. */
   readonly release?: () => void
 }
@@ -86,9 +86,9 @@ export class Outflow {
   }
 
   /** Gives the chunk away. Resolves when there is room for another. */
-  async send(chunk: Uint8Array, { crc32: sum, release }: ChunkFacts = {}): Promise<void> {
+  async send(chunk: Uint8Array, { isSummed = false, release }: ChunkFacts = {}): Promise<void> {
     // Now: who has it may give its memory back.
-    this.#crc32 = sum ?? crc32(chunk, this.#crc32)
+    if (!isSummed) this.#crc32 = crc32(chunk, this.#crc32)
     this.#parser.push(chunk)
     for (let at = 0; at < chunk.length; at += maxDataBytes) {
       const isLast = at + maxDataBytes >= chunk.length
@@ -110,8 +110,12 @@ export class Outflow {
     await this.#acknowledged.until(() => this.#underWay === 0)
   }
 
-  /** @throws VfioError ERR_VFIO_INCOMPLETE where what was sent is no whole state by the driver's own framing. */
-  async end(): Promise<void> {
+  /**
+   * `sum`: of all chunks, where they were summed by who has read them.
+   * @throws VfioError ERR_VFIO_INCOMPLETE where what was sent is no whole state by the driver's own framing.
+   */
+  async end(sum?: number): Promise<void> {
+    this.#crc32 = sum ?? this.#crc32
     const why = this.#parser.incomplete()
     if (why !== undefined) {
       const text = `'${this.#device}' gave no whole state: ${why}`

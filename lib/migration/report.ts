@@ -34,8 +34,8 @@ export interface PairReport {
   readonly precopyBytes: number
   /** Bytes that the participant sent along. */
   readonly sideDataBytes: number
-  /** CRC-32 of the state's bytes. */
-  readonly crc32: number
+  /** CRC-32 of the state's bytes; absent where they went past JavaScript, and both sides have summed some of them only. */
+  readonly crc32?: number
   /** How often the device began anew (REINIT). */
   readonly restarts: number
   /** The driver silently gave pre-copy up: the whole state was moved while the device stood. */

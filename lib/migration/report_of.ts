@@ -62,7 +62,7 @@ async function pairOf({ sources, destinations, members }: Ended, index: number):
     bytes: member?.outflow.bytes ?? 0,
     precopyBytes: member?.precopyBytes ?? 0,
     sideDataBytes: member?.sideDataBytes ?? 0,
-    crc32: member?.outflow.crc32 ?? 0,
+    ...(member?.isRelayed !== true && { crc32: member?.outflow.crc32 ?? 0 }),
     restarts: member?.restarts ?? 0,
     gaveUpPrecopy: member?.gaveUpPrecopy ?? false,
     samples: member?.samples ?? [],

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { PrecopyInfo } from '../device/device.ts'
-import type { Pause } from '../device/saving_stream.ts'
+import type { Device, PrecopyInfo } from '../device/device.ts'
+import type { Pause, SavingStream } from '../device/saving_stream.ts'
 import { checkUnmoved } from '../device/transition.ts'
 import { VfioError } from '../errors.ts'
 import { driverManners } from '../kernel/drivers.ts'
@@ -20,6 +20,16 @@ export interface Announced {
   readonly bytes: number
   /** When the first header was read, on the device's clock. */
   readonly readAt: number
+}
+
+export interface SourceMemberOptions {
+  readonly wantsPrecopy: boolean
+  readonly stop: Stop
+  /**
+   * The destination of this process, of a link at whose pace nothing waits: the bytes may go there past the link, over which
+   * they are told of all the same.
+   */
+  readonly relayTo?: Device | undefined
 }
 
 /** One device that gives its state. */
@@ -43,12 +53,15 @@ export class SourceMember {
   #hasEnded = false
   #announced: Announced | undefined
   readonly #stop: Stop
+  readonly #relayTo: Device | undefined
+  #isRelayed = false
 
-  constructor(side: Side, outflow: Outflow, { wantsPrecopy, stop }: { wantsPrecopy: boolean; stop: Stop }) {
+  constructor(side: Side, outflow: Outflow, { wantsPrecopy, stop, relayTo }: SourceMemberOptions) {
     this.side = side
     this.outflow = outflow
     this.#wantsPrecopy = wantsPrecopy
     this.#stop = stop
+    this.#relayTo = relayTo
   }
 
   /** Undefined before it stands, and for a driver that frames no images. */
@@ -60,6 +73,11 @@ export class SourceMember {
   get hasPrecopy(): boolean {
     const { before, device } = this.side
     return this.#wantsPrecopy && before !== undefined && savingBegins(before, device) !== 'STOP_COPY'
+  }
+
+  /** Its bytes go to the destination past JavaScript, which hears of them. */
+  get isRelayed(): boolean {
+    return this.#isRelayed
   }
 
   get restarts(): number {
@@ -126,6 +144,7 @@ export class SourceMember {
   /** Everything up to the end of the stream, once the device is in STOP_COPY. `before` the word that it is all. */
   async finish(before: Promise<void>): Promise<void> {
     const { device } = this.side
+    const { savingStream } = device
     const { images: imagesBefore } = this.outflow
     this.#sentBefore = this.outflow.bytes
     const { firstAt } = await this.#move('end')
@@ -137,7 +156,7 @@ export class SourceMember {
     await before
     // Whoever has led it on meanwhile has made it run.
     checkUnmoved('STOP_COPY', await device.state(), device.name)
-    await this.outflow.end()
+    await this.outflow.end(savingStream.crc32)
   }
 
   /**
@@ -191,9 +210,18 @@ export class SourceMember {
     return await this.#stop.during(this.#drain(until))
   }
 
+  #relay(stream: SavingStream): void {
+    try {
+      if (this.#relayTo) this.#isRelayed ||= stream.relayTo(this.#relayTo.resumingStream)
+    } catch {
+      // It was reset, say: which it finds, and tells, when it is given the first chunk.
+    }
+  }
+
   async #drain(until: Pause): Promise<{ bytes: number; firstAt: number | undefined }> {
     const { savingStream, clock } = this.side.device
-    savingStream.summarize()
+    const isSummed = savingStream.summarize()
+    this.#relay(savingStream)
     let bytes = 0
     let firstAt: number | undefined
     for await (const chunk of savingStream.chunksToRelease(until)) {
@@ -201,7 +229,7 @@ export class SourceMember {
       const readAt = clock.now()
       bytes += chunk.length
       const sent = this.outflow.send(chunk, {
-        crc32: savingStream.crc32After(chunk),
+        isSummed,
         release: () => savingStream.release(chunk),
       })
       // Before there is room on the link for what it has announced.

@@ -12,10 +12,10 @@ export type SourceMessage = Offer | Prepare | Data | SideData | Yielded | End | 
 export type DestinationMessage = Answered | Prepared | Loaded | Complete | Running | Abdicated | Lost
 
 /** The most bytes of one `data`. */
-export const maxDataBytes: number = 1024 * 1024
+export const maxDataBytes: number = 4 * 1024 * 1024
 
 /** The most bytes of one member that are sent and not yet `loaded`: more is refused, so that memory is bounded. */
-export const windowBytes: number = 32 * maxDataBytes
+export const windowBytes: number = 8 * maxDataBytes
 
 /** What the source would move. Nothing is touched by it. */
 export interface Offer {
@@ -82,7 +82,7 @@ export interface End {
   readonly kind: 'end'
   readonly member: number
   readonly bytes: number
-  /** CRC-32 of these bytes in their order. */
+  /** CRC-32 of these bytes in their order, or of those of them that both sides sum where they share the memory. */
   readonly crc32: number
 }
 

@@ -171,7 +171,6 @@ Napi::Value ToJs(Napi::Env env, Bitmap& bitmap) {
 Napi::Value ToJs(Napi::Env env, ReadData& data) {
   Napi::Object object = WithBuffer(env, data);
   object.Set("arc", Number(env, data.arc));
-  if (data.summed) object.Set("crc32", Number(env, data.crc32));
   return object;
 }
 

@@ -26,6 +26,8 @@ Napi::Function DataFdObject::Define(Napi::Env env) {
                          InstanceMethod<&DataFdObject::PutTo>("putTo"),
                          InstanceMethod<&DataFdObject::Summarize>("summarize"),
                          InstanceMethod<&DataFdObject::GetCrc32>("crc32"),
+                         InstanceMethod<&DataFdObject::RelayTo>("relayTo"),
+                         InstanceMethod<&DataFdObject::Relayed>("relayed"),
                          InstanceMethod<&DataFdObject::GetPrecopyInfo>("precopyInfo"),
                          InstanceMethod<&DataFdObject::Close>("close"),
                      });
@@ -67,6 +69,7 @@ Napi::Value DataFdObject::ReadBehind(Info info) {
 
 Napi::Value DataFdObject::PostRead(Napi::Env env, size_t max_bytes, int wait_ms, ReadKind kind) {
   Held<DataFd> session = session_.held();
+  has_read_ = true;
   return Begin(
       env, this, -EBADF,
       [session, max_bytes, wait_ms, kind] { return session->Read(max_bytes, wait_ms, kind); },
@@ -123,6 +126,28 @@ Napi::Value DataFdObject::Summarize(Info info) {
 Napi::Value DataFdObject::GetCrc32(Info info) {
   if (!IsOurs(info)) return Napi::Value();
   return Napi::Number::New(info.Env(), session_.held()->crc32());
+}
+
+/// A lane looks at it without a lock, and so it is there before the lane's first job.
+Napi::Value DataFdObject::RelayTo(Info info) {
+  if (!IsOurs(info)) return Napi::Value();
+  Arguments arguments(info);
+  Napi::Object to = arguments.Object(0, "to");
+  if (arguments.failed()) return arguments.Throw();
+  bool fits = !has_read_ && to.CheckTypeTag(&kTag) && Unwrap(to) != this;
+  if (fits) session_->RelayTo(Unwrap(to)->session_.held());
+  return Napi::Number::New(info.Env(), fits ? 0 : -EINVAL);
+}
+
+Napi::Value DataFdObject::Relayed(Info info) {
+  if (!IsOurs(info)) return Napi::Value();
+  Arguments arguments(info);
+  uint64_t bytes = arguments.Size(0, "bytes");
+  if (arguments.failed()) return arguments.Throw();
+  Held<DataFd> session = session_.held();
+  return Begin(
+      info.Env(), this, -EBADF, [session, bytes] { return session->Relayed(bytes); },
+      [&session](Job* job) { return session->Post(job); });
 }
 
 /// In the control lane of the device, where it takes its turn with the SETs. The session may end

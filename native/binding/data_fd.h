@@ -27,6 +27,8 @@ class DataFdObject final : public Napi::ObjectWrap<DataFdObject> {
   Napi::Value PutTo(Info info);
   Napi::Value Summarize(Info info);
   Napi::Value GetCrc32(Info info);
+  Napi::Value RelayTo(Info info);
+  Napi::Value Relayed(Info info);
   Napi::Value GetPrecopyInfo(Info info);
   Napi::Value Close(Info info);
   Napi::Value PostRead(Napi::Env env, size_t max_bytes, int wait_ms, ReadKind kind);
@@ -34,6 +36,7 @@ class DataFdObject final : public Napi::ObjectWrap<DataFdObject> {
 
   Owner<DataFd> session_;
   WriteQueue writes_;
+  bool has_read_ = false;
   Napi::ObjectReference closed_;
 };
 

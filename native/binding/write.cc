@@ -23,7 +23,7 @@ class WritePiece final : public Delivery {
   }
   const Held<DataFd>& session() const { return session_; }
 
-  void Run() override { result_ = session_->Write(bytes_, length_, buffer_.get()); }
+  void Run() override { result_ = session_->Write(bytes_, length_); }
   void Refuse(Answer answer) override { result_ = answer; }
   void Settle(Napi::Env env) override {
     WriteQueue* writes = writes_;

@@ -22,17 +22,6 @@ class Buffer final : public Shared {
   uint8_t* data() const { return data_; }
   size_t capacity() const { return capacity_; }
 
-  /// CRC-32 of what a read has put at its beginning, while it is nobody else's.
-  void SetSum(uint32_t crc32, size_t length) {
-    crc32_ = crc32;
-    summed_ = length;
-  }
-  /// Whether those are these bytes.
-  bool HasSumOf(const uint8_t* bytes, size_t length) const {
-    return bytes == data_ && length == summed_ && length > 0;
-  }
-  uint32_t crc32() const { return crc32_; }
-
  private:
   friend class BufferPool;
   explicit Buffer(Held<BufferPool> pool) : pool_(std::move(pool)) {}
@@ -40,8 +29,6 @@ class Buffer final : public Shared {
 
   uint8_t* data_ = nullptr;
   size_t capacity_ = 0;
-  uint32_t crc32_ = 0;
-  size_t summed_ = 0;
   Held<BufferPool> pool_;
 };
 

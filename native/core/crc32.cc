@@ -161,41 +161,7 @@ Sum Quickest() {
 
 std::atomic<Sum> quickest{nullptr};
 
-/// Modulo the polynomial, of reflected factors of which the first is not 0.
-constexpr uint32_t Product(uint32_t a, uint32_t b) {
-  uint32_t product = 0;
-  for (uint32_t bit = 0x80000000;; bit >>= 1) {
-    if (a & bit) {
-      product ^= b;
-      if ((a & (bit - 1)) == 0) return product;
-    }
-    b = (b >> 1) ^ ((b & 1) ? kPolynomial : 0);
-  }
-}
-
-/// x^(2^n) modulo the polynomial.
-struct Squares {
-  uint32_t of[67];
-};
-
-constexpr Squares MakeSquares() {
-  Squares squares{};
-  squares.of[0] = 0x40000000;  // x
-  for (int n = 1; n < 67; n++) squares.of[n] = Product(squares.of[n - 1], squares.of[n - 1]);
-  return squares;
-}
-
-constexpr Squares kSquares = MakeSquares();
-
 }  // namespace
-
-uint32_t JoinedCrc32(uint32_t before, uint32_t behind, size_t length) {
-  // What comes first is moved by 8 * length bits.
-  for (int n = 3; length > 0; n++, length >>= 1) {
-    if (length & 1) before = Product(kSquares.of[n], before);
-  }
-  return before ^ behind;
-}
 
 uint32_t Crc32(uint32_t before, const uint8_t* bytes, size_t length) {
   Sum sum = quickest.load(std::memory_order_relaxed);

@@ -10,7 +10,5 @@ namespace vfio_migrate {
 /// and `length` more bytes: 0 of nothing.
 uint32_t Crc32(uint32_t before, const uint8_t* bytes, size_t length);
 
-/// What Crc32 comes to for `length` bytes whose own sum is `behind`, without them.
-uint32_t JoinedCrc32(uint32_t before, uint32_t behind, size_t length);
 
 }  // namespace vfio_migrate

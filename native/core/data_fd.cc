@@ -86,12 +86,16 @@ Answer DataFd::WaitReadable(int timeout_ms, int cancel_fd) {
   }
 }
 
-/// read(2), with EAGAIN waited for. The arc is sampled before each call: it must not be newer than
-/// the question.
+/// read(2). The arc is sampled before it: it must not be newer than the question.
+Answer DataFd::ReadNow(uint8_t* data, size_t length, uint64_t* arc) {
+  *arc = device_->arc();
+  return Answered(read(fd_.get(), data, length));
+}
+
+/// With EAGAIN waited for.
 Answer DataFd::ReadOnce(uint8_t* data, size_t length, int cancel_fd, uint64_t* arc) {
   while (!closing()) {
-    *arc = device_->arc();
-    Answer answer = Answered(read(fd_.get(), data, length));
+    Answer answer = ReadNow(data, length, arc);
     // Not EINTR either: on xe it can come after bytes were taken, and asking again would skip them.
     if (answer != -EAGAIN) return answer;
     DeliverHeld();
@@ -114,51 +118,76 @@ ReadData DataFd::Read(size_t max_bytes, int wait_ms, ReadKind kind) {
     data.result = -ENOMEM;
     return data;
   }
-  data.result = ReadInto(data.buffer.get(), length, wait_ms, kNobodyCancels, &data.arc);
+  data.result = to_ ? ReadRelayed(data.buffer, length, wait_ms, &data.arc)
+                    : ReadInto(data.buffer->data(), length, wait_ms, kNobodyCancels, &data.arc);
   gave_ = data.result > 0;
   data.is_full = data.result == static_cast<Answer>(length);
-  data.summed = summed_.load(std::memory_order_acquire);
-  data.crc32 = crc32();
   return data;
 }
 
-Answer DataFd::ReadInto(Buffer* buffer, size_t length, int wait_ms, int cancel_fd, uint64_t* arc) {
-  Answer answer = ReadOnce(buffer->data(), length, cancel_fd, arc);
+Answer DataFd::ReadInto(uint8_t* data, size_t length, int wait_ms, int cancel_fd, uint64_t* arc) {
+  Answer answer = ReadOnce(data, length, cancel_fd, arc);
   bool idle = answer == 0 || answer == -ENOMSG;
   if (idle && wait_ms > 0) {
     DeliverHeld();
     answer = WaitReadable(wait_ms, cancel_fd);
-    if (answer >= 0) answer = ReadOnce(buffer->data(), length, cancel_fd, arc);
+    if (answer >= 0) answer = ReadOnce(data, length, cancel_fd, arc);
   }
-  SumRead(buffer, answer);
+  if (answer > 0 && !to_) Sum(data, static_cast<size_t>(answer));
   return answer;
 }
 
-/// In the data lane, which alone changes the sum.
-void DataFd::SumRead(Buffer* buffer, Answer length) {
-  if (length <= 0 || !summed_.load(std::memory_order_acquire)) return;
-  auto bytes = static_cast<size_t>(length);
-  buffer->SetSum(Crc32(0, buffer->data(), bytes), bytes);
-  crc32_.store(JoinedCrc32(crc32(), buffer->crc32(), bytes), std::memory_order_release);
+/// In pieces, each of which is the other lane's at once. What a read behind the first answers when
+/// it gives nothing is for the next one to find.
+Answer DataFd::ReadRelayed(const Held<Buffer>& buffer, size_t length, int wait_ms, uint64_t* arc) {
+  size_t got = 0;
+  for (bool is_full = true; is_full && got < length;) {
+    size_t wanted = std::min(length - got, kRelayedBytes);
+    uint8_t* data = buffer->data() + got;
+    uint64_t later = 0;
+    // Before the bytes: they are to be had once.
+    auto piece = RelayedPiece::Create(to_, buffer);
+    Answer answer = !piece     ? -ENOMEM
+                    : got == 0 ? ReadInto(data, wanted, wait_ms, kNobodyCancels, arc)
+                               : ReadNow(data, wanted, &later);
+    if (answer <= 0) return got == 0 ? answer : static_cast<Answer>(got);
+    auto bytes = static_cast<size_t>(answer);
+    Sum(data, std::min(bytes, kRelaySampleBytes));
+    RelayedPiece::Post(std::move(piece), data, bytes);
+    got += bytes;
+    is_full = bytes == wanted;
+  }
+  return static_cast<Answer>(got);
 }
 
-/// A buffer that a lane of this process has filled, and that is written as it is, is summed once.
-void DataFd::SumWritten(const uint8_t* data, size_t length, const Buffer* buffer) {
+/// In the data lane, which alone changes the sum.
+void DataFd::Sum(const uint8_t* data, size_t length) {
   if (!summed_.load(std::memory_order_acquire)) return;
-  bool is_known = buffer && buffer->HasSumOf(data, length);
-  crc32_.store(
-      is_known ? JoinedCrc32(crc32(), buffer->crc32(), length) : Crc32(crc32(), data, length),
-      std::memory_order_release);
+  crc32_.store(Crc32(crc32(), data, length), std::memory_order_release);
 }
 
 /// Any errno is final on a resuming fd: some drivers take the bytes of a failed write and go on,
 /// others oops.
-Answer DataFd::Write(const uint8_t* data, size_t length, const Buffer* buffer) {
+Answer DataFd::Write(const uint8_t* data, size_t length) {
   if (dead_) return -ENODEV;
   size_t taken = 0;
   Answer answer = WriteAll(data, length, &taken);
-  SumWritten(data, taken, buffer);
+  Sum(data, taken);
   return answer < 0 ? answer : static_cast<Answer>(length);
+}
+
+void DataFd::WriteRelayed(const uint8_t* data, size_t length) {
+  size_t taken = 0;
+  Answer answer = dead_ ? -ENODEV : WriteAll(data, length, &taken);
+  Sum(data, std::min(taken, kRelaySampleBytes));
+  relayed_ += taken;
+  if (answer < 0 && relay_failure_ == 0) relay_failure_ = answer;
+}
+
+/// All that was read was posted before anybody could hear of it: what is not there has failed.
+Answer DataFd::Relayed(uint64_t bytes) const {
+  if (relayed_ >= bytes) return static_cast<Answer>(bytes);
+  return relay_failure_ < 0 ? relay_failure_ : -ENODEV;
 }
 
 Answer DataFd::WriteAll(const uint8_t* data, size_t length, size_t* taken) {

@@ -4,6 +4,7 @@
 #include "buffer.h"
 #include "fd.h"
 #include "lane.h"
+#include "relay.h"
 
 namespace vfio_migrate {
 
@@ -16,9 +17,6 @@ struct ReadData {
   Held<Buffer> buffer;
   /// The device's arc number when read(2) was issued.
   uint64_t arc = 0;
-  /// Whether the session is summed, and CRC-32 of all that was read, these bytes included.
-  bool summed = false;
-  uint32_t crc32 = 0;
 };
 
 /// What a read has to do with the one before it.
@@ -47,22 +45,30 @@ class DataFd final : public LaneOwner {
 
   /// In the data lane. Blocks until there is something to answer, or the session ends.
   ReadData Read(size_t max_bytes, int wait_ms, ReadKind kind);
-  /// As the first read, into a buffer of the caller's, and -ECANCELED when `cancel_fd` becomes
+  /// As the first read, into memory of the caller's, and -ECANCELED when `cancel_fd` becomes
   /// readable.
-  Answer ReadInto(Buffer* buffer, size_t length, int wait_ms, int cancel_fd, uint64_t* arc);
+  Answer ReadInto(uint8_t* data, size_t length, int wait_ms, int cancel_fd, uint64_t* arc);
   /// In the data lane. Blocks until all is taken. After the first failure every answer is -ENODEV
   /// without a call.
-  Answer Write(const uint8_t* data, size_t length) { return Write(data, length, nullptr); }
-  /// `buffer` may know their sum.
-  Answer Write(const uint8_t* data, size_t length, const Buffer* buffer);
+  Answer Write(const uint8_t* data, size_t length);
   /// In the data lane. Bytes of the stream will not come: what is behind them must not be written
   /// either.
   void EndWrites() { dead_ = true; }
   /// In the control lane of the device. Blocks.
   PrecopyInfo GetPrecopyInfo();
 
+  /// What is read from now on goes to the data lane of `to` as well, and is written there. Before
+  /// the first read.
+  void RelayTo(Held<DataFd> to) { to_ = std::move(to); }
+  /// In the data lane: writes what another session has read.
+  void WriteRelayed(const uint8_t* data, size_t length);
+  /// In the data lane, behind that: `bytes` where so many were taken in all, or -errno of the write
+  /// that failed.
+  Answer Relayed(uint64_t bytes) const;
+
   /// From now on CRC-32 of what is read, or of what the kernel has taken. Before the first of them.
   void Summarize() { summed_.store(true, std::memory_order_release); }
+  /// Of what goes from one session to the other: of the first kRelaySampleBytes of each piece.
   uint32_t crc32() const { return crc32_.load(std::memory_order_acquire); }
 
   const Held<Device>& device() const { return device_; }
@@ -76,11 +82,12 @@ class DataFd final : public LaneOwner {
   DataFd(Held<Device> device, Fd wake, Held<BufferPool> pool);
   void Wake() override;
   void CloseFds() override;
+  Answer ReadNow(uint8_t* data, size_t length, uint64_t* arc);
   Answer ReadOnce(uint8_t* data, size_t length, int cancel_fd, uint64_t* arc);
+  Answer ReadRelayed(const Held<Buffer>& buffer, size_t length, int wait_ms, uint64_t* arc);
   Answer WaitReadable(int timeout_ms, int cancel_fd);
   Answer WriteAll(const uint8_t* data, size_t length, size_t* taken);
-  void SumRead(Buffer* buffer, Answer length);
-  void SumWritten(const uint8_t* data, size_t length, const Buffer* buffer);
+  void Sum(const uint8_t* data, size_t length);
 
   Held<Device> device_;
   Fd fd_;
@@ -90,6 +97,10 @@ class DataFd final : public LaneOwner {
   /// In the data lane only: a write has failed; the last read gave bytes.
   bool dead_ = false;
   bool gave_ = false;
+  /// Likewise: what of another session was taken, and what the write that failed answered.
+  uint64_t relayed_ = 0;
+  Answer relay_failure_ = 0;
+  Held<DataFd> to_;
   std::atomic<bool> summed_{false};
   std::atomic<uint32_t> crc32_{0};
   DataFd* next_ = nullptr;

@@ -99,7 +99,7 @@ PumpResult Pump::Put() {
 PumpResult Pump::Save(int wait_ms) {
   if (!Begin()) return End();
   while (BeginPiece()) {
-    Answer answer = session_->ReadInto(result_.buffer.get(), piece_, wait_ms,
+    Answer answer = session_->ReadInto(result_.buffer->data(), piece_, wait_ms,
                                        control_->cancel_.get(), &result_.arc);
     // An image arrives as one: its first bytes say that the rest is there to be read.
     wait_ms = 0;

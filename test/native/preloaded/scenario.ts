@@ -55,6 +55,15 @@ export function alive(): { lanes: number; sessions: number; devices: number } {
   return { lanes, sessions, devices }
 }
 
+/** Resolves when no more than `count` mappings are there. */
+export async function buffersAre(count: number): Promise<void> {
+  for (let i = 0; i < 200 && addon.census().buffers > count; i++) {
+    globalThis.gc?.()
+    await turn()
+  }
+  assert.equal(addon.census().buffers, count)
+}
+
 const empty = { lanes: 0, sessions: 0, devices: 0 }
 
 /** Threads end on their own after the fds are closed: gives them turns of the event loop, not time. */

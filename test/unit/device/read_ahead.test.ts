@@ -10,6 +10,7 @@ const [ENOMSG, EAGAIN, EIO] = [-42, -11, -5]
 interface Posted {
   readonly behind: boolean
   readonly waitMs: number
+  readonly maxBytes: number
   answer(result: number, arc?: number, text?: string): Promise<void>
 }
 
@@ -21,19 +22,20 @@ class Reads extends ScriptedSession {
     super([])
   }
 
-  override read(_maxBytes: number, waitMs: number): Promise<ReadAnswer> {
-    return this.#post(false, waitMs)
+  override read(maxBytes: number, waitMs: number): Promise<ReadAnswer> {
+    return this.#post(false, maxBytes, waitMs)
   }
 
-  readBehind(): Promise<ReadAnswer> {
-    return this.#post(true, 0)
+  readBehind(maxBytes: number): Promise<ReadAnswer> {
+    return this.#post(true, maxBytes, 0)
   }
 
-  #post(behind: boolean, waitMs: number): Promise<ReadAnswer> {
+  #post(behind: boolean, maxBytes: number, waitMs: number): Promise<ReadAnswer> {
     return new Promise(resolve => {
       this.posted.push({
         behind,
         waitMs,
+        maxBytes,
         answer: async (result, arc = 0, text = '') => {
           resolve({ result, arc, data: Buffer.from(text) })
           await new Promise(resolve => setImmediate(resolve))
@@ -75,6 +77,16 @@ describe('reading ahead', () => {
     assert.equal(kinds(), '')
     reading.start()
     assert.equal(kinds(), 'rbb')
+  })
+
+  it('has all the room for two reads where it is told to', () => {
+    const sizes = [1, 2, 3, 4].map(count => {
+      const { session, reading } = ahead(count)
+      reading.readInHalves()
+      reading.start()
+      return session.posted.map(({ maxBytes }) => maxBytes)
+    })
+    assert.deepEqual(sizes, [[4096], [4096, 4096], [6144, 6144], [8192, 8192]])
   })
 
   it('has a buffer for what lies untaken, and posts another when it is taken', async () => {

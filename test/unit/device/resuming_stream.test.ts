@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import { finished, pipeline } from 'node:stream/promises'
+import type { SessionCalls } from '#lib/backend/seam.js'
 import { openDevice } from '#lib/device/open.js'
 import type { Device } from '#lib/device/device.js'
 import { gate, ScriptedDevice } from './scripted_device.js'
@@ -57,6 +58,32 @@ describe('the resuming stream', () => {
       if (![-22, -14, -95].includes(errno)) assert.doesNotMatch(error.message, /this kind of device/)
     })
   }
+
+  it('waits for what comes past it, of all that it is given, and writes none of that', async () => {
+    const { script, device } = await resuming()
+    const asked: number[] = []
+    Object.assign(script.session, {
+      relayed: (bytes: number) => (asked.push(bytes), Promise.resolve(bytes > 5 ? -5 : bytes)),
+    })
+    const stream = device.resumingStream
+    const failure = once(stream, 'error')
+    assert.equal(stream.relayFrom({ relayTo: to => (to === script.session ? 0 : -22) } as SessionCalls), true)
+    await stream.load(Buffer.from('ab'))
+    await stream.load(Buffer.from('cde'))
+    assert.equal(stream.bytesWritten, 5)
+    await assert.rejects(stream.load(Buffer.from('f')), { code: 'EIO', syscall: 'write' })
+    await failure
+    assert.deepEqual([asked, script.session.written], [[2, 5, 6], []])
+  })
+
+  it('writes what it is given where nothing comes past it', async () => {
+    const { script, device } = await resuming()
+    const stream = device.resumingStream
+    assert.equal(stream.relayFrom({} as SessionCalls), false)
+    assert.equal(stream.relayFrom({ relayTo: () => -22 } as unknown as SessionCalls), false)
+    await stream.load(Buffer.from('ab'))
+    assert.deepEqual(script.session.written, [Buffer.from('ab')])
+  })
 
   it('makes any failure final: the device takes reset() only', async () => {
     const { script, device } = await resuming()

@@ -414,12 +414,12 @@ describe('chunks()', () => {
   })
 })
 
-describe('release()', () => {
-  async function feed(script: ScriptedDevice): Promise<void> {
-    for (const text of ['one', 'two']) (await script.session.nextRead()).answer(3, script.arc, text)
-    ;(await script.session.nextRead()).answer(0, script.arc)
-  }
+async function feed(script: ScriptedDevice): Promise<void> {
+  for (const text of ['one', 'two']) (await script.session.nextRead()).answer(3, script.arc, text)
+  ;(await script.session.nextRead()).answer(0, script.arc)
+}
 
+describe('release()', () => {
   it('gives back a chunk of chunksToRelease(), whenever it is called, and once', async () => {
     const { script, stream } = await saving('STOP_COPY')
     const feeding = feed(script)
@@ -444,25 +444,29 @@ describe('release()', () => {
   })
 })
 
-describe('crc32After()', () => {
-  it('is what the session has said of a chunk, and nothing of what is not as it was read', async () => {
+describe('crc32', () => {
+  it('is what the session says that all it has read comes to, where it was to sum before the first read', async () => {
     const { script, stream } = await saving('STOP_COPY')
-    const feeding = (async (): Promise<void> => {
-      ;(await script.session.nextRead()).answer(3, script.arc, 'one', 11)
-      ;(await script.session.nextRead()).answer(3, script.arc, 'two')
-      ;(await script.session.nextRead()).answer(5, script.arc, 'three', 33)
-      ;(await script.session.nextRead()).answer(0, script.arc)
-    })()
-    const sums: unknown[] = []
-    for await (const chunk of stream.chunksToRelease('end')) {
-      sums.push([chunk.toString(), stream.crc32After(chunk), stream.crc32After(chunk.subarray(0))])
-    }
+    Object.assign(script.session, { summarize: () => script.log.push('summarize'), sum: 0xfedcba98 })
+    assert.equal(stream.crc32, undefined)
+    assert.equal(stream.summarize(), true)
+    const feeding = feed(script)
+    for await (const chunk of stream.chunksToRelease('end')) stream.release(chunk)
     await feeding
-    assert.deepEqual(sums, [
-      ['one', 11, undefined],
-      ['two', undefined, undefined],
-      ['three', 33, undefined],
-    ])
+    assert.equal(stream.summarize(), true)
+    assert.equal(stream.crc32, 0xfedcba98)
+    assert.equal(script.log.filter(call => call === 'summarize').length, 1)
+  })
+
+  it('is nothing where nobody sums, or was told to too late', async () => {
+    const { script, stream } = await saving('STOP_COPY')
+    assert.equal(stream.summarize(), false)
+    const feeding = feed(script)
+    for await (const chunk of stream.chunksToRelease('end')) stream.release(chunk)
+    await feeding
+    Object.assign(script.session, { summarize: () => assert.fail('it does not know'), sum: 1 })
+    assert.equal(stream.summarize(), false)
+    assert.equal(stream.crc32, undefined)
   })
 })
 

@@ -30,7 +30,7 @@ export function gate<T>(): { promise: Promise<T>; open: (value: T) => void } {
 export class ScriptedSession implements SessionCalls {
   readonly log: string[]
   readonly reads: {
-    answer: (result: number, arc: number, text?: string, crc32?: number) => void
+    answer: (result: number, arc: number, text?: string) => void
     waitMs: number
   }[] = []
   readonly written: Buffer[] = []
@@ -56,8 +56,7 @@ export class ScriptedSession implements SessionCalls {
     const { promise, open } = gate<ReadAnswer>()
     this.reads.push({
       waitMs,
-      answer: (result, arc, text = '', crc32) =>
-        open({ result, arc, data: Buffer.from(text), ...(crc32 !== undefined && { crc32 }) }),
+      answer: (result, arc, text = '') => open({ result, arc, data: Buffer.from(text) }),
     })
     for (const resolve of this.#onRead.splice(0)) resolve()
     return promise
@@ -65,7 +64,7 @@ export class ScriptedSession implements SessionCalls {
 
   /** The next read that the device is asked for. */
   async nextRead(): Promise<{
-    answer: (result: number, arc: number, text?: string, crc32?: number) => void
+    answer: (result: number, arc: number, text?: string) => void
     waitMs: number
   }> {
     for (;;) {

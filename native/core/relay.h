@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+
+#include "buffer.h"
+#include "job.h"
+
+namespace vfio_migrate {
+
+class DataFd;
+
+/// So much of a read is on its way before the rest is read: the other lane has work early, and what
+/// is left to be written when the last byte is read is little.
+constexpr size_t kRelayedBytes = kPieceBytes / 2;
+
+/// What both lanes sum of each piece. All of it would cost half a read, and show no more than this of
+/// memory that stays where it is: whether it was written in its order, and before it was read into
+/// again.
+constexpr size_t kRelaySampleBytes = 4096;
+
+/// What one session has read, for the data lane of another to write. Nobody waits for it.
+class RelayedPiece final : public Job {
+ public:
+  /// Null when memory is short.
+  static std::unique_ptr<RelayedPiece> Create(const Held<DataFd>& to, const Held<Buffer>& buffer);
+
+  /// Goes to the other lane, or nowhere where that has ended.
+  static void Post(std::unique_ptr<RelayedPiece> piece, const uint8_t* data, size_t length);
+
+  void Run() override;
+  void Refuse(Answer) override {}
+  void Deliver() override { delete this; }
+
+ private:
+  RelayedPiece(Held<DataFd> to, Held<Buffer> buffer)
+      : to_(std::move(to)), buffer_(std::move(buffer)) {}
+
+  Held<DataFd> to_;
+  Held<Buffer> buffer_;
+  const uint8_t* data_ = nullptr;
+  size_t length_ = 0;
+};
+
+}  // namespace vfio_migrate
