@@ -31,6 +31,9 @@ export interface Gate {
   readonly before: number
 }
 
+/** What a write is made in, in bytes. */
+export const writePieceBytes: number = 1024 * 1024
+
 /** One device behind the seam. The mock is one; the addon makes another. */
 export interface DeviceBackend {
   /** It is simulated: there is no kernel, and no hardware, behind it. */
@@ -133,6 +136,11 @@ export interface SessionCalls {
    * write answers -ENODEV and reaches the kernel no more.
    */
   write(data: Uint8Array): Promise<Answer>
+  /**
+   * With so many pieces ({@link writePieceBytes}) of `write` not answered, or fewer, all of their data is copied, or held, when
+   * `write` returns. A backend that lacks it needs the memory until it answers.
+   */
+  readonly writeAhead?: number
   /** From now on sums what is read or written, which costs about as much as reading it: before the first of either. */
   summarize?(): void
   /**

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Writable } from 'node:stream'
-import type { SessionCalls } from '../backend/seam.ts'
+import { writePieceBytes, type SessionCalls } from '../backend/seam.ts'
 import { throwIfAborted } from '../abort.ts'
 import type { Clock } from '../clock.ts'
 import { VfioError, VfioSystemError } from '../errors.ts'
@@ -11,7 +11,9 @@ import { checkPump, type Pumped, type PumpOptions } from './pump_options.ts'
 
 /**
  * What a device in RESUMING takes in: an ordinary Writable over the session's data_fd. A driver may load each record
- * while it is written, so a write can take as long as its firmware does.
+ * while it is written, so a write can take as long as its firmware does. The callback of a write says that its memory is the
+ * caller's again; up to 4 MiB may be with the data lane then. {@link bytesWritten} is what the device has taken, and 'finish'
+ * comes when that is all.
  *
  * `end()` flushes and keeps the data_fd; leaving RESUMING closes it. Any failure is final: what the device has taken
  * so far is no whole state, and RESUMING is left by `reset()` only.
@@ -22,6 +24,10 @@ export class ResumingStream extends Writable {
   readonly #clock: Clock
   #bytesWritten = 0
   #loading = 0
+  /** Pieces of writes that are not answered, and who waits until they are fewer: a callback of the Writable's. */
+  #underWay = 0
+  #waiting: { readonly most: number; readonly callback: Callback } | undefined
+  #failed: Error | undefined
   /** What comes past JavaScript, of all that was to be loaded; undefined where nothing does. */
   #relayed: number | undefined
   #over = false
@@ -123,7 +129,7 @@ export class ResumingStream extends Writable {
 
   #checkFree(): void {
     if (this.destroyed || this.writableEnded) throw this.#ended('pump()')
-    if (!this.isWriting) return
+    if (!this.#isFed) return
     const text = `'${this.#device}': pump() is refused while bytes are being written to the resuming stream`
     throw new VfioError('ERR_VFIO_BUSY', text, { device: this.#device })
   }
@@ -140,7 +146,12 @@ export class ResumingStream extends Writable {
 
   /** Bytes were handed to this stream that the device has not taken yet. @internal */
   get isWriting(): boolean {
-    return !this.destroyed && (this.writableLength > 0 || this.#loading > 0)
+    return !this.destroyed && (this.#isFed || this.#underWay > 0)
+  }
+
+  /** Somebody waits for what he has given. */
+  get #isFed(): boolean {
+    return this.writableLength > 0 || this.#loading > 0
   }
 
   /** The device may have taken a part of a state: a write failed, or the stream was destroyed before its end. @internal */
@@ -157,24 +168,57 @@ export class ResumingStream extends Writable {
     await this.#session.close()
   }
 
-  override _write(chunk: Buffer, _encoding: string, callback: (error?: Error | null) => void): void {
-    this.#writeBehind(chunk).then(answer => callback(this.#count(answer)), callback)
+  override _write(chunk: Buffer, _encoding: string, callback: Callback): void {
+    this.#writeAll([chunk], callback)
   }
 
-  override _writev(
-    chunks: { chunk: Buffer; encoding: string }[],
-    callback: (error?: Error | null) => void,
-  ): void {
-    // The lane keeps their order and makes no system call after a failure.
-    Promise.all(chunks.map(({ chunk }) => this.#writeBehind(chunk))).then(answers => {
-      const failures = answers.map(answer => this.#count(answer))
-      callback(failures.find(failure => failure !== undefined))
-    }, callback)
+  override _writev(chunks: { chunk: Buffer; encoding: string }[], callback: Callback): void {
+    this.#writeAll(
+      chunks.map(({ chunk }) => chunk),
+      callback,
+    )
   }
 
-  override _final(callback: (error?: Error | null) => void): void {
-    if (this.#pump) void this.#pumped.then(() => callback())
-    else callback()
+  override _final(callback: Callback): void {
+    void this.#pumped.then(() => this.#whenUnderWay(0, callback))
+  }
+
+  /** The lane keeps their order and makes no system call after a failure. */
+  #writeAll(chunks: readonly Uint8Array[], callback: Callback): void {
+    // Behind a pump they are not posted yet, and nobody has a copy of them.
+    const most = this.#pump ? 0 : (this.#session.writeAhead ?? 0)
+    for (const chunk of chunks) this.#follow(this.#writeBehind(chunk), piecesOf(chunk))
+    this.#whenUnderWay(most, callback)
+  }
+
+  #follow(write: Promise<number>, pieces: number): void {
+    this.#underWay += pieces
+    const answered = (failure: Error | undefined): void => {
+      this.#underWay -= pieces
+      this.#failed ??= failure
+      this.#look()
+    }
+    write.then(
+      answer => answered(this.#count(answer)),
+      (crash: unknown) => answered(crash as Error),
+    )
+  }
+
+  /** Calls back when no more pieces than that are with the lane, or one was not taken. */
+  #whenUnderWay(most: number, callback: Callback): void {
+    this.#waiting = { most, callback }
+    this.#look()
+  }
+
+  #look(): void {
+    const waiting = this.#waiting
+    if (waiting === undefined) {
+      // Its own callback has come before.
+      if (this.#failed) this.destroy(this.#failed)
+    } else if (this.#failed !== undefined || this.#underWay <= waiting.most) {
+      this.#waiting = undefined
+      waiting.callback(this.#failed)
+    }
   }
 
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
@@ -217,7 +261,12 @@ export class ResumingStream extends Writable {
   }
 }
 
+type Callback = (error?: Error | null) => void
+
 const toldByRejection = (): void => undefined
+
+/** In how many the lane has a write. */
+const piecesOf = ({ length }: Uint8Array): number => Math.max(1, Math.ceil(length / writePieceBytes))
 
 /** What else than the bytes can be wrong, by errno; `after` is where. */
 const otherFailures: Readonly<Record<number, (after: string) => string>> = {

@@ -20,6 +20,8 @@ Napi::Function DataFdObject::Define(Napi::Env env) {
                          InstanceMethod<&DataFdObject::Read>("read"),
                          InstanceMethod<&DataFdObject::ReadBehind>("readBehind"),
                          InstanceMethod<&DataFdObject::Write>("write"),
+                         InstanceValue("writeAhead",
+                                       Napi::Number::New(env, WriteQueue::kMostInLane)),
                          InstanceMethod<&DataFdObject::Release>("release"),
                          InstanceMethod<&DataFdObject::PumpTo>("pumpTo"),
                          InstanceMethod<&DataFdObject::PumpFrom>("pumpFrom"),

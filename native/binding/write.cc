@@ -25,6 +25,7 @@ class WritePiece final : public Delivery {
 
   void Run() override { result_ = session_->Write(bytes_, length_); }
   void Refuse(Answer answer) override { result_ = answer; }
+  bool MayBeHeld() const override { return result_ == static_cast<Answer>(kPieceBytes); }
   void Settle(Napi::Env env) override {
     WriteQueue* writes = writes_;
     WriteCall* call = call_;

@@ -24,9 +24,9 @@ class WriteQueue {
   /// A piece of `call` has come to `answer`.
   void OnAnswered(Napi::Env env, WriteCall* call, Answer answer);
 
- private:
   static constexpr int kMostInLane = 4;
 
+ private:
   /// Posts what there is room for, and ends what has nothing more to wait for.
   void Advance(Napi::Env env);
   void PostPiece(Napi::Env env, WriteCall* call);

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import { finished, pipeline } from 'node:stream/promises'
+import { setImmediate as turn } from 'node:timers/promises'
 import type { SessionCalls } from '#lib/backend/seam.js'
 import { openDevice } from '#lib/device/open.js'
 import type { Device } from '#lib/device/device.js'
@@ -58,6 +59,78 @@ describe('the resuming stream', () => {
       if (![-22, -14, -95].includes(errno)) assert.doesNotMatch(error.message, /this kind of device/)
     })
   }
+
+  describe('whose backend holds copies of two pieces', () => {
+    const mebibyte = 1 << 20
+    /** Of a stream of which two pieces may be ahead: the writes that are not answered, and the callbacks that came. */
+    async function ahead() {
+      const { script, device } = await resuming()
+      Object.assign(script.session, { writeAhead: 2 })
+      const writes: ((answer: number) => void)[] = []
+      script.session.writeAnswer = () => new Promise(resolve => writes.push(resolve))
+      const stream = device.resumingStream
+      const called: number[] = []
+      const write = (name: number, bytes: number) => stream.write(new Uint8Array(bytes), () => called.push(name))
+      const answer = async (result: number): Promise<void> => {
+        writes.shift()?.(result)
+        await turn()
+      }
+      return { device, stream, called, write, answer }
+    }
+
+    it('calls back when a copy is held, and for a third write when one of the others is taken', async () => {
+      const { stream, called, write, answer } = await ahead()
+      for (const name of [1, 2, 3]) write(name, 10)
+      await turn()
+      assert.deepEqual([called, stream.bytesWritten], [[1, 2], 0])
+      await answer(10)
+      assert.deepEqual([called, stream.bytesWritten], [[1, 2, 3], 10])
+    })
+
+    it('counts a write of several pieces as those', async () => {
+      const { called, write, answer } = await ahead()
+      write(1, 2 * mebibyte + 1)
+      await turn()
+      assert.deepEqual(called, [])
+      await answer(2 * mebibyte + 1)
+      assert.deepEqual(called, [1])
+    })
+
+    it('finishes, and lets RESUMING be left, when the device has taken all', async () => {
+      const { device, stream, write, answer } = await ahead()
+      write(1, 10)
+      await turn()
+      await assert.rejects(device.setState('STOP'), { code: 'ERR_VFIO_BUSY' })
+      const done = finished(stream.end())
+      await turn()
+      assert.equal(stream.writableFinished, false)
+      await answer(10)
+      await done
+      await device.setState('STOP')
+    })
+
+    it('tells a failure after the callback as an error, which is final', async () => {
+      const { device, stream, called, write, answer } = await ahead()
+      const failure = once(stream, 'error')
+      write(1, 10)
+      write(2, 10)
+      await turn()
+      await answer(-5)
+      const [error] = (await failure) as [NodeJS.ErrnoException]
+      assert.deepEqual([error.code, called], ['EIO', [1, 2]])
+      await answer(-19)
+      await assert.rejects(device.setState('STOP'), { code: 'ERR_VFIO_LOAD_FAILED' })
+    })
+
+    it('tells a failure to whoever waits for the end', async () => {
+      const { stream, write, answer } = await ahead()
+      write(1, 10)
+      await turn()
+      const done = finished(stream.end())
+      await answer(-5)
+      await assert.rejects(done, { code: 'EIO' })
+    })
+  })
 
   it('waits for what comes past it, of all that it is given, and writes none of that', async () => {
     const { script, device } = await resuming()
