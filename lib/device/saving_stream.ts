@@ -275,6 +275,8 @@ export class SavingStream extends Readable {
     const answer = this.#ahead.take()
     if (answer === undefined) {
       this.#askForEnd()
+      // A failure that came while the last of it was in use.
+      this.#serve()
       return undefined
     }
     const chunk = answer.data as Buffer

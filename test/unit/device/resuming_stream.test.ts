@@ -70,7 +70,8 @@ describe('the resuming stream', () => {
       script.session.writeAnswer = () => new Promise(resolve => writes.push(resolve))
       const stream = device.resumingStream
       const called: number[] = []
-      const write = (name: number, bytes: number) => stream.write(new Uint8Array(bytes), () => called.push(name))
+      const write = (name: number, bytes: number) =>
+        stream.write(new Uint8Array(bytes), () => called.push(name))
       const answer = async (result: number): Promise<void> => {
         writes.shift()?.(result)
         await turn()

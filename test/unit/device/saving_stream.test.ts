@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { PassThrough } from 'node:stream'
+import { setImmediate as turn } from 'node:timers/promises'
 import { openDevice } from '#lib/device/open.js'
 import type { Device } from '#lib/device/device.js'
 import type { SavingStream } from '#lib/device/saving_stream.js'
@@ -418,6 +419,25 @@ async function feed(script: ScriptedDevice): Promise<void> {
   for (const text of ['one', 'two']) (await script.session.nextRead()).answer(3, script.arc, text)
   ;(await script.session.nextRead()).answer(0, script.arc)
 }
+
+describe('a failure behind what was read', () => {
+  it('is told when all of that is taken, to whoever is busy with the chunk before', async () => {
+    const { script, stream } = await saving('STOP_COPY')
+    const texts: string[] = []
+    const reading = (async (): Promise<void> => {
+      for await (const chunk of stream.chunks()) {
+        texts.push(chunk.toString())
+        if (texts.length > 1) continue
+        ;(await script.session.nextRead()).answer(3, script.arc, 'two')
+        ;(await script.session.nextRead()).answer(-5, script.arc)
+        await turn()
+      }
+    })()
+    ;(await script.session.nextRead()).answer(3, script.arc, 'one')
+    await assert.rejects(reading, { code: 'EIO' })
+    assert.deepEqual(texts, ['one', 'two'])
+  })
+})
 
 describe('release()', () => {
   it('gives back a chunk of chunksToRelease(), whenever it is called, and once', async () => {
