@@ -85,6 +85,8 @@ async function loadFrom(source: StateSource, hand: Hand, { signal }: Context): P
 
 async function pour({ first, rest }: StateSource, { device }: Hand, signal: AbortSignal): Promise<number> {
   const sink = device.resumingStream
+  // Whoever waits is told; the event, which may come between two of them, would end the process.
+  sink.on('error', () => undefined)
   await write(sink, first)
   if (typeof rest === 'number') {
     await sink.pump(rest, { signal })
@@ -98,15 +100,6 @@ async function pour({ first, rest }: StateSource, { device }: Hand, signal: Abor
 
 async function write(sink: ResumingStream, chunk: Buffer): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    // The event as well, which would end the process.
-    sink.once('error', reject)
-    sink.write(chunk, error => {
-      if (error) {
-        reject(error)
-      } else {
-        sink.off('error', reject)
-        resolve()
-      }
-    })
+    sink.write(chunk, error => (error ? reject(error) : resolve()))
   })
 }

@@ -4,7 +4,10 @@
 export interface Buffers {
   /** How many, 1 to 64; 4 unless told. */
   readonly count?: number
-  /** Of each, which is what one read(2) asks for: 4 KiB to 16 MiB; 1 MiB unless told. */
+  /**
+   * Of each, which is what one read(2) asks for: 4 KiB to 16 MiB; 1 MiB unless told. From device to device of one process two
+   * reads share all of it, and make several calls each.
+   */
   readonly bytes?: number
 }
 

@@ -185,7 +185,9 @@ export class Device {
   async setState(target: StateName, options: PathOptions = {}): Promise<Arc[]> {
     const path = await this.plan(`setState('${target}')`, target, options, true)
     const { arcs, error } = await path.drive()
-    await this.sessionClosed()
+    await this.sessionClosed().catch((crash: unknown) => {
+      throw error ?? crash
+    })
     if (error !== undefined) throw error
     return arcs
   }

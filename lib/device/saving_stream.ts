@@ -6,6 +6,7 @@ import type { Clock } from '../clock.ts'
 import type { VfioError } from '../errors.ts'
 import { VfioSystemError } from '../errors.ts'
 import type { Buffers } from './buffers.ts'
+import { lentMemory } from './lent_memory.ts'
 import { checkPause, checkPump, type Pumped, type SavingPumpOptions } from './pump_options.ts'
 import { PumpOut } from './pump_out.ts'
 import { ReadAhead, type News } from './read_ahead.ts'
@@ -280,6 +281,7 @@ export class SavingStream extends Readable {
       return undefined
     }
     const chunk = answer.data as Buffer
+    if (this.#session.release) lentMemory.add(chunk.buffer)
     if (this.readableEncoding !== null) {
       this.push(chunk)
       return this.read() as Buffer

@@ -56,7 +56,7 @@ export class DeviceSession {
 
   /**
    * The kernel made `edges`; the session becomes what the kernel's is after them. One that they have ended may be closing
-   * yet: the kernel has let go of it, and whoever drives the device on need not wait.
+   * yet: the kernel has let go of it, and only the next path waits for that.
    */
   async after(edges: readonly Edge[], answer: ArcsAnswer, poisoned = false): Promise<void> {
     for (const edge of edges) {
@@ -89,18 +89,23 @@ export class DeviceSession {
 
   /** Resolves when the fds of all that are over are closed. */
   async closed(): Promise<void> {
-    await this.#closing
+    const closing = this.#closing
+    try {
+      await closing
+    } finally {
+      // What went wrong is told once.
+      if (this.#closing === closing) this.#closing = Promise.resolve()
+    }
   }
 
   #end(why: string): void {
     const stream = this.#stream
     if (stream === undefined) return
     this.#stream = undefined
-    const before = this.#closing.catch(() => undefined)
     const ended = stream.endSession(() =>
       this.#error('ERR_VFIO_SESSION_ENDED', `the session is over: ${why}`),
     )
-    this.#closing = Promise.all([before, ended])
+    this.#closing = Promise.all([this.#closing, ended])
     // Whoever waits is told.
     this.#closing.catch(() => undefined)
   }

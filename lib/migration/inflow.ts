@@ -80,10 +80,11 @@ export class Inflow {
     throw new VfioError('ERR_VFIO_INCOMPLETE', text, { device: this.#device.name })
   }
 
-  /** Nothing more is written than what is with the device already. */
+  /** Nothing more is written than what is with the device already; of what comes past this, than what the kernel has. */
   stop(): void {
     this.#isOver = true
     this.#queue.length = 0
+    this.#sink.cutRelay()
     this.#changed.changed()
   }
 

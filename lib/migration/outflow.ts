@@ -23,7 +23,10 @@ export interface ChunkFacts {
 
 export type SourceLink = Link<SourceMessage, DestinationMessage>
 
-/** A device's bytes on their way to the destination, counted, summed, and no more of them than the window has room for. */
+/**
+ * A device's bytes on their way to the destination, counted, and no more of them than the window has room for; summed, unless
+ * whoever has read them does.
+ */
 export class Outflow {
   readonly #member: number
   readonly #device: string

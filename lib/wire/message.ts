@@ -61,7 +61,7 @@ export interface Loaded {
   readonly kind: 'loaded'
   readonly member: number
   readonly bytes: number
-  /** How long write(2) took for what is new, in ms on the destination's clock. */
+  /** How long the destination waited for what is new, in ms on its clock: for write(2), unless that was made ahead of it. */
   readonly writeMs: number
 }
 

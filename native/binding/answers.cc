@@ -78,12 +78,9 @@ Napi::Object WithData(Napi::Env env, Answer result, const uint8_t* bytes) {
   return object;
 }
 
-/// For fewer bytes than this a copy costs less than the buffer that they would keep from others.
-constexpr Answer kLeastLent = kPieceBytes / 4;
-
 /// { result, data }: the lane's own buffer, where that is worth it and the runtime allows it.
 Napi::Object WithBuffer(Napi::Env env, const ReadData& data) {
-  if (data.result < kLeastLent) {
+  if (data.result < static_cast<Answer>(kLeastLentBytes)) {
     return WithData(env, data.result, data.buffer ? data.buffer->data() : nullptr);
   }
   auto length = static_cast<size_t>(data.result);

@@ -107,6 +107,7 @@ Napi::Value DataFdObject::Release(Info info) {
 
 Napi::Value DataFdObject::PumpTo(Info info) {
   if (!IsOurs(info)) return Napi::Value();
+  has_read_ = true;
   return BeginPump(info, this, session_.held(), O_WRONLY, false);
 }
 

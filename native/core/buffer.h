@@ -13,6 +13,10 @@ constexpr size_t kPieceBytes = size_t{1} << 20;
 /// The largest single transfer, whatever is asked for.
 constexpr size_t kMaxPieceBytes = size_t{16} << 20;
 
+/// Fewer bytes than this are copied: that costs less than the buffer that they would keep from
+/// others.
+constexpr size_t kLeastLentBytes = kPieceBytes / 4;
+
 class BufferPool;
 
 /// Page-aligned memory of ours, never of V8: a lane that is abandoned at teardown may still be

@@ -10,5 +10,4 @@ namespace vfio_migrate {
 /// and `length` more bytes: 0 of nothing.
 uint32_t Crc32(uint32_t before, const uint8_t* bytes, size_t length);
 
-
 }  // namespace vfio_migrate

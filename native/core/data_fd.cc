@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <new>
+#include <utility>
 
 #include "crc32.h"
 #include "device.h"
@@ -112,6 +113,9 @@ ReadData DataFd::Read(size_t max_bytes, int wait_ms, ReadKind kind) {
     return data;
   }
   gave_ = false;
+  data.result = std::exchange(read_failure_, 0);
+  data.arc = device_->arc();
+  if (data.result < 0) return data;
   size_t length = std::min(max_bytes, kMaxPieceBytes);
   data.buffer = pool_->Take(length);
   if (!data.buffer) {
@@ -137,8 +141,8 @@ Answer DataFd::ReadInto(uint8_t* data, size_t length, int wait_ms, int cancel_fd
   return answer;
 }
 
-/// In pieces, each of which is the other lane's at once. What a read behind the first answers when
-/// it gives nothing is for the next one to find.
+/// In pieces, each of which is the other lane's at once. That a call behind the first finds nothing
+/// is for the next read to find again; a failure may have taken bytes, and is not asked for twice.
 Answer DataFd::ReadRelayed(const Held<Buffer>& buffer, size_t length, int wait_ms, uint64_t* arc) {
   size_t got = 0;
   for (bool is_full = true; is_full && got < length;) {
@@ -147,10 +151,12 @@ Answer DataFd::ReadRelayed(const Held<Buffer>& buffer, size_t length, int wait_m
     uint64_t later = 0;
     // Before the bytes: they are to be had once.
     auto piece = RelayedPiece::Create(to_, buffer);
-    Answer answer = !piece     ? -ENOMEM
-                    : got == 0 ? ReadInto(data, wanted, wait_ms, kNobodyCancels, arc)
-                               : ReadNow(data, wanted, &later);
-    if (answer <= 0) return got == 0 ? answer : static_cast<Answer>(got);
+    if (!piece) return got == 0 ? -ENOMEM : static_cast<Answer>(got);
+    Answer answer = got == 0 ? ReadInto(data, wanted, wait_ms, kNobodyCancels, arc)
+                             : ReadNow(data, wanted, &later);
+    if (answer <= 0 && got == 0) return answer;
+    if (answer < 0 && answer != -EAGAIN && answer != -ENOMSG) read_failure_ = answer;
+    if (answer <= 0) break;
     auto bytes = static_cast<size_t>(answer);
     Sum(data, std::min(bytes, kRelaySampleBytes));
     RelayedPiece::Post(std::move(piece), data, bytes);

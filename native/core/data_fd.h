@@ -97,6 +97,8 @@ class DataFd final : public LaneOwner {
   /// In the data lane only: a write has failed; the last read gave bytes.
   bool dead_ = false;
   bool gave_ = false;
+  /// Likewise: what a read behind bytes that were relayed has failed with.
+  Answer read_failure_ = 0;
   /// Likewise: what of another session was taken, and what the write that failed answered.
   uint64_t relayed_ = 0;
   Answer relay_failure_ = 0;

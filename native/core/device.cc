@@ -97,8 +97,8 @@ void Device::WaitAt(Barrier* barrier) {
   if (ending_ && barrier_) barrier_->Break();
 }
 
-/// A session that came before was ended by the path itself. Only the second of a path, which no
-/// path from one state to another has, may still fail for want of a thread.
+/// A session that came before was ended by the path itself. One that nobody foresaw, behind a reset
+/// that came between two arcs, may still fail for want of a thread.
 Answer Device::OpenSession(Fd data_fd, Owner<DataFd>* prepared, Owner<DataFd>* session) {
   *session = Owner<DataFd>();
   Answer answer = *prepared ? 0 : DataFd::Prepare(Held<Device>(this), prepared);

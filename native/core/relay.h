@@ -35,9 +35,11 @@ class RelayedPiece final : public Job {
  private:
   RelayedPiece(Held<DataFd> to, Held<Buffer> buffer)
       : to_(std::move(to)), buffer_(std::move(buffer)) {}
+  void Take(const uint8_t* data, size_t length);
 
   Held<DataFd> to_;
   Held<Buffer> buffer_;
+  std::unique_ptr<uint8_t[]> own_;
   const uint8_t* data_ = nullptr;
   size_t length_ = 0;
 };

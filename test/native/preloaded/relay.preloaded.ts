@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { crc32 } from 'node:zlib'
 import type { SessionCalls } from '#lib/backend/seam.js'
+import { addon } from './addon.js'
 import { kernel } from './kernel.js'
 import { E, RESUMING, STOP_COPY, buffersAre, enter, open, scenario } from './scenario.js'
 
@@ -73,6 +74,29 @@ describe('a relay', () => {
     assert.ok(first.result > pieceBytes)
     assert.deepEqual([second.result, second.data.length], [0, 0])
     assert.equal(await destination.relayed(first.result), first.result)
+  })
+
+  scenario('keeps a failure behind bytes for the next read, without asking the device again', async () => {
+    const { source, destination } = await pair(4 * mebibyte)
+    source.relayTo(destination)
+    kernel.rule(1, 'read', 'fail', E.EIO, 3)
+    const [first, behind] = await Promise.all([source.read(2 * mebibyte, 0), source.readBehind(mebibyte)])
+    assert.deepEqual([first.result, behind.result], [2 * pieceBytes, -E.EIO])
+    assert.equal(kernel.lines('read 1').length, 3)
+    assert.equal(await destination.relayed(2 * pieceBytes), 2 * pieceBytes)
+  })
+
+  scenario('holds no buffer for a few bytes', async () => {
+    const { source, destination } = await pair(mebibyte)
+    source.relayTo(destination)
+    kernel.hold(0, 'write')
+    const parts: Buffer[] = []
+    for (let i = 0; i < 10; i++) parts.push(Buffer.from((await source.read(1000, 0)).data))
+    kernel.waitFor('held write')
+    assert.equal(addon.census().buffers, 1)
+    kernel.release('write')
+    assert.equal(await destination.relayed(10_000), 10_000)
+    assert.deepEqual(taken(), [10_000, hashOf(Buffer.concat(parts))])
   })
 
   scenario('sums on both sides, each for itself, the beginnings of the pieces', async () => {

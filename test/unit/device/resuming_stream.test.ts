@@ -7,6 +7,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import type { SessionCalls } from '#lib/backend/seam.js'
 import { openDevice } from '#lib/device/open.js'
 import type { Device } from '#lib/device/device.js'
+import { lentMemory } from '#lib/device/lent_memory.js'
 import { gate, ScriptedDevice } from './scripted_device.js'
 
 async function resuming(): Promise<{ script: ScriptedDevice; device: Device }> {
@@ -97,6 +98,17 @@ describe('the resuming stream', () => {
       assert.deepEqual(called, [1])
     })
 
+    it('calls back for memory that a read has lent when the device has taken it', async () => {
+      const { stream, called, answer } = await ahead()
+      const chunk = Buffer.alloc(10)
+      lentMemory.add(chunk.buffer)
+      stream.write(chunk, () => called.push(1))
+      await turn()
+      assert.deepEqual(called, [])
+      await answer(10)
+      assert.deepEqual(called, [1])
+    })
+
     it('finishes, and lets RESUMING be left, when the device has taken all', async () => {
       const { device, stream, write, answer } = await ahead()
       write(1, 10)
@@ -148,6 +160,17 @@ describe('the resuming stream', () => {
     await assert.rejects(stream.load(Buffer.from('f')), { code: 'EIO', syscall: 'write' })
     await failure
     assert.deepEqual([asked, script.session.written], [[2, 5, 6], []])
+  })
+
+  it('is destroyed where nothing more is to come past it, and left alone where nothing did', async () => {
+    const { script, device } = await resuming()
+    const stream = device.resumingStream
+    stream.cutRelay()
+    assert.equal(stream.destroyed, false)
+    stream.relayFrom({ relayTo: () => 0 } as unknown as SessionCalls)
+    stream.cutRelay()
+    assert.deepEqual([stream.destroyed, script.session.closed], [true, true])
+    await assert.rejects(device.setState('STOP'), { code: 'ERR_VFIO_LOAD_FAILED' })
   })
 
   it('writes what it is given where nothing comes past it', async () => {
