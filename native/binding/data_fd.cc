@@ -15,24 +15,24 @@ constexpr napi_type_tag kTag = {0x2b1f7a9c5d0e4836, 0xb74c0a51e98d263f};
 }  // namespace
 
 Napi::Function DataFdObject::Define(Napi::Env env) {
-  return DefineClass(env, "SessionCalls",
-                     {
-                         InstanceMethod<&DataFdObject::Read>("read"),
-                         InstanceMethod<&DataFdObject::ReadBehind>("readBehind"),
-                         InstanceMethod<&DataFdObject::Write>("write"),
-                         InstanceValue("writeAhead",
-                                       Napi::Number::New(env, WriteQueue::kMostInLane)),
-                         InstanceMethod<&DataFdObject::Release>("release"),
-                         InstanceMethod<&DataFdObject::PumpTo>("pumpTo"),
-                         InstanceMethod<&DataFdObject::PumpFrom>("pumpFrom"),
-                         InstanceMethod<&DataFdObject::PutTo>("putTo"),
-                         InstanceMethod<&DataFdObject::Summarize>("summarize"),
-                         InstanceMethod<&DataFdObject::GetCrc32>("crc32"),
-                         InstanceMethod<&DataFdObject::RelayTo>("relayTo"),
-                         InstanceMethod<&DataFdObject::Relayed>("relayed"),
-                         InstanceMethod<&DataFdObject::GetPrecopyInfo>("precopyInfo"),
-                         InstanceMethod<&DataFdObject::Close>("close"),
-                     });
+  return DefineClass(
+      env, "SessionCalls",
+      {
+          InstanceMethod<&DataFdObject::Read>("read"),
+          InstanceMethod<&DataFdObject::ReadBehind>("readBehind"),
+          InstanceMethod<&DataFdObject::Write>("write"),
+          InstanceValue("writeAhead", Napi::Number::New(env, WriteQueue::kMostInLane)),
+          InstanceMethod<&DataFdObject::Release>("release"),
+          InstanceMethod<&DataFdObject::PumpTo>("pumpTo"),
+          InstanceMethod<&DataFdObject::PumpFrom>("pumpFrom"),
+          InstanceMethod<&DataFdObject::PutTo>("putTo"),
+          InstanceMethod<&DataFdObject::Summarize>("summarize"),
+          InstanceMethod<&DataFdObject::GetCrc32>("crc32"),
+          InstanceMethod<&DataFdObject::RelayTo>("relayTo"),
+          InstanceMethod<&DataFdObject::Relayed>("relayed"),
+          InstanceMethod<&DataFdObject::GetPrecopyInfo>("precopyInfo"),
+          InstanceMethod<&DataFdObject::Close>("close"),
+      });
 }
 
 DataFdObject::DataFdObject(Info info)

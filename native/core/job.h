@@ -41,7 +41,8 @@ class JobList {
  public:
   JobList() = default;
   JobList(JobList&& other) noexcept
-      : first_(std::exchange(other.first_, nullptr)), last_(std::exchange(other.last_, nullptr)),
+      : first_(std::exchange(other.first_, nullptr)),
+        last_(std::exchange(other.last_, nullptr)),
         size_(std::exchange(other.size_, 0)) {}
   JobList& operator=(JobList&&) = delete;
 

@@ -49,8 +49,8 @@ class Lane {
   pthread_cond_t changed_ = PTHREAD_COND_INITIALIZER;
   JobList queue_;
   bool stopped_ = false;
-  /// The thread's own: jobs that are done and wait for the next one, and whether the last one was of
-  /// that kind.
+  /// The thread's own: jobs that are done and wait for the next one, and whether the last one was
+  /// of that kind.
   JobList held_;
   bool is_streaming_ = false;
 };
