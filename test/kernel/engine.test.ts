@@ -86,6 +86,11 @@ describe('migrate() of a bottled mlx5 function', () => {
     checkReport(report)
     await checkArrived(pair)
     assert.deepEqual([report.rounds, report.precopyBytes], [[], 0])
+    // From lane to lane, which sum a part of it.
+    assert.deepEqual(
+      report.devices.map(device => 'crc32' in device),
+      [false],
+    )
     assert.equal(report.bytes, firstRecordBytes + recordBytes + headerBytes + mebibyte)
     assert.deepEqual(bytesOf(await commandsNamed('LOAD', [to])), [headerBytes + mebibyte])
     const saves = await commandsNamed('SAVE', [from])

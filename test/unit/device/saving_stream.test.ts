@@ -464,6 +464,36 @@ describe('release()', () => {
   })
 })
 
+describe('relayTo()', () => {
+  async function toAnother(answer: number) {
+    const { script, stream } = await saving('STOP_COPY')
+    const other = new ScriptedDevice()
+    const device = await openDevice(other)
+    await device.setState('RESUMING')
+    const relayed: unknown[] = []
+    Object.assign(script.session, { relayTo: (to: unknown) => (relayed.push(to), answer) })
+    return { script, stream, other, destination: device.resumingStream, relayed }
+  }
+
+  it('joins the two sessions before the first read, and not after it', async () => {
+    const { script, stream, other, destination, relayed } = await toAnother(0)
+    assert.equal(stream.relayTo(destination), true)
+    assert.deepEqual(relayed, [other.session])
+    const reading = stream.chunks().next()
+    ;(await script.session.nextRead()).answer(3, script.arc, 'one')
+    await reading
+    assert.equal(stream.relayTo(destination), false)
+    assert.equal(relayed.length, 1)
+  })
+
+  it('is false where the backend cannot', async () => {
+    const { stream, destination } = await toAnother(-22)
+    assert.equal(stream.relayTo(destination), false)
+    const { stream: plain } = await saving('STOP_COPY')
+    assert.equal(plain.relayTo(destination), false)
+  })
+})
+
 describe('crc32', () => {
   it('is what the session says that all it has read comes to, where it was to sum before the first read', async () => {
     const { script, stream } = await saving('STOP_COPY')
