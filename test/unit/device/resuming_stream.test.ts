@@ -139,9 +139,9 @@ describe('the resuming stream', () => {
       const { stream, write, answer } = await ahead()
       write(1, 10)
       await turn()
-      const done = finished(stream.end())
+      const told = assert.rejects(finished(stream.end()), { code: 'EIO' })
       await answer(-5)
-      await assert.rejects(done, { code: 'EIO' })
+      await told
     })
   })
 
