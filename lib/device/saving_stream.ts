@@ -293,9 +293,10 @@ export class SavingStream extends Readable {
 
   /** Only who reads an empty Readable has it tell its end. */
   #askForEnd(): void {
-    if (!this.#endsNow) return
+    if (this.#ahead.over !== 'end') return
+    if (!this.#endReached) this.push(null)
     this.#endReached = true
-    this.push(null)
+    // Also where the Readable has known it for long, paused.
     super.read(0)
   }
 

@@ -420,6 +420,19 @@ async function feed(script: ScriptedDevice): Promise<void> {
   ;(await script.session.nextRead()).answer(0, script.arc)
 }
 
+describe('an end that came while nobody took anything', () => {
+  it('is the end of a loop that begins after it', async () => {
+    const { script, stream } = await saving('STOP_COPY')
+    const take = (): void => undefined
+    stream.on('data', take)
+    const read = await script.session.nextRead()
+    stream.off('data', take).pause()
+    read.answer(0, script.arc)
+    await turn()
+    assert.deepEqual(await stream.chunks().next(), { done: true, value: 'end' })
+  })
+})
+
 describe('a failure behind what was read', () => {
   it('is told when all of that is taken, to whoever is busy with the chunk before', async () => {
     const { script, stream } = await saving('STOP_COPY')
