@@ -15,6 +15,9 @@ const limits = ({ dice }: Holder): PumpOptions => ({
 /** A pipe that nobody reads and nobody ends: whoever fills it, or waits for it, is stuck. */
 export const stuckPipe = (directory: string): string => join(directory, 'pipe')
 
+/** A worker that was terminated may have left one of that name. */
+const freshFile = constants.O_CREAT | constants.O_WRONLY | constants.O_TRUNC
+
 async function withFile(path: string, flags: number, use: (fd: number) => Promise<unknown>): Promise<void> {
   const file: FileHandle = await open(path, flags)
   try {
@@ -27,7 +30,7 @@ async function withFile(path: string, flags: number, use: (fd: number) => Promis
 export const pumpToFile = alone(async (stream, check, holder) => {
   const options = { ...until(holder), ...limits(holder), signal: holder.signal() }
   await throughFile(holder, check, path =>
-    withFile(path, constants.O_CREAT | constants.O_WRONLY, fd => stream.pump(fd, options)),
+    withFile(path, freshFile, fd => stream.pump(fd, options)),
   )
 })
 
