@@ -29,9 +29,7 @@ async function withFile(path: string, flags: number, use: (fd: number) => Promis
 
 export const pumpToFile = alone(async (stream, check, holder) => {
   const options = { ...until(holder), ...limits(holder), signal: holder.signal() }
-  await throughFile(holder, check, path =>
-    withFile(path, freshFile, fd => stream.pump(fd, options)),
-  )
+  await throughFile(holder, check, path => withFile(path, freshFile, fd => stream.pump(fd, options)))
 })
 
 export const pumpToStuckPipe = alone(async (stream, check, holder) => {
