@@ -161,11 +161,12 @@ export interface SessionCalls {
    */
   putTo?(fd: number, data: Uint8Array): Pump
   /**
-   * CRC-32 of all that write(2) has taken, in its order, or that read(2) has given, since `summarize`: what the kernel had of
-   * us, whatever was meant to be written. Of what goes by `relayTo` each side sums the first 4096 bytes of each piece. A
-   * backend that does not sum lacks both.
+   * The sum of all that write(2) has taken, in its order, or that read(2) has given, since `summarize`: what the kernel had of
+   * us, whatever was meant to be written. `crc32:` and 8 hexadecimal digits; of what goes by `relayTo`, on both sides,
+   * `fletcher128:` and 32: the sum of what the first sum was behind each little-endian word of 64 bits, the last filled up
+   * with zeros, and that first sum, of the words, both modulo 2^64. A backend that does not sum lacks both.
    */
-  crc32?(): number
+  digest?(): string
   /**
    * What `read` and `readBehind` give from now on, which must be before the first of them, goes past JavaScript to `to` as
    * well, and is written there as by `write`: data lane to data lane, and in pieces, for which a read is several calls.

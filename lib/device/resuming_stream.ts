@@ -52,9 +52,10 @@ export class ResumingStream extends Writable {
     return this.#bytesWritten + (this.#pump?.bytesWritten ?? 0)
   }
 
-  /** Sums what is written from now on: before the first of it. @internal */
-  summarize(): void {
+  /** Sums what is written from now on, for {@link digest}: before the first of it. False where nobody does. @internal */
+  summarize(): boolean {
     this.#session.summarize?.()
+    return this.#session.summarize !== undefined
   }
 
   /**
@@ -145,9 +146,9 @@ export class ResumingStream extends Writable {
     return new VfioError('ERR_VFIO_SESSION_ENDED', text, { device: this.#device })
   }
 
-  /** CRC-32 of all that the device has taken, summed where it was written; undefined where nobody has. @internal */
-  get crc32(): number | undefined {
-    return this.#session.crc32?.()
+  /** Of all that the device has taken, as SessionCalls has it; undefined where it does not sum. @internal */
+  get digest(): string | undefined {
+    return this.#session.digest?.()
   }
 
   /** Bytes were handed to this stream that the device has not taken yet. @internal */

@@ -237,7 +237,7 @@ export class SavingStream extends Readable {
     this.#ahead.leave()
   }
 
-  /** Sums what is read from now on, for {@link crc32}: before the first read. False where nobody does. @internal */
+  /** Sums what is read from now on, for {@link digest}: before the first read. False where nobody does. @internal */
   summarize(): boolean {
     if (!this.#ahead.isStarted && this.#session.summarize) {
       this.#session.summarize()
@@ -246,9 +246,9 @@ export class SavingStream extends Readable {
     return this.#isSummed
   }
 
-  /** CRC-32 of all that the session has read, as SessionCalls has it; undefined where it does not sum. @internal */
-  get crc32(): number | undefined {
-    return this.#isSummed ? this.#session.crc32?.() : undefined
+  /** Of all that the session has read, as SessionCalls has it; undefined where it does not sum. @internal */
+  get digest(): string | undefined {
+    return this.#isSummed ? this.#session.digest?.() : undefined
   }
 
   /** What is read goes to that device at once: before the first read. False where the backend cannot. @internal */

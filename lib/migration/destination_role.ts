@@ -146,14 +146,14 @@ export class DestinationRole {
   }
 
   /** The device has everything, and says so by leaving RESUMING. */
-  async #finish({ member, bytes, crc32 }: End): Promise<void> {
+  async #finish({ member, bytes, digest }: End): Promise<void> {
     this.#ended.add(member)
     const [side, inflow] = [this.#o.sides[member], this.#inflows[member]]
     if (side === undefined || inflow === undefined) return
-    await inflow.end({ bytes, crc32 })
+    await inflow.end({ bytes, digest })
     if (this.#isOver) return
     await side.go('STOP')
-    await this.#tell({ kind: 'complete', member, bytes: inflow.bytes, crc32: inflow.crc32 })
+    await this.#tell({ kind: 'complete', member, bytes: inflow.bytes, digest: inflow.digest })
     this.#complete++
     this.#changed.changed()
   }

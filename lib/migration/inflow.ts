@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import { crc32 } from 'node:zlib'
 import type { Device } from '../device/device.ts'
 import type { ResumingStream } from '../device/resuming_stream.ts'
 import { VfioError } from '../errors.ts'
@@ -7,6 +6,7 @@ import { streamParser } from '../kernel/stream/by_driver.ts'
 import type { StreamParser } from '../kernel/stream/parser.ts'
 import { windowBytes, type Data, type End } from '../wire/message.ts'
 import { Condition } from './condition.ts'
+import { RunningDigest } from './running_digest.ts'
 
 /** What came, and whom to tell when it is needed no more. */
 type Chunk = Pick<Data, 'bytes' | 'release'>
@@ -25,8 +25,8 @@ export class Inflow {
   readonly #onFailure: (error: unknown) => void
   #queued = 0
   #loaded = 0
-  /** Where nobody else sums. */
-  #crc32 = 0
+  readonly #isSummed: boolean
+  readonly #running = new RunningDigest()
   #withDevice = 0
   /** When the device had taken the last chunk that it has taken. */
   #takenAt = 0
@@ -50,7 +50,7 @@ export class Inflow {
     this.#onFailure = onFailure
     // A failed write is told by its callback; the event of the same name would end the process.
     this.#sink.on('error', () => undefined)
-    this.#sink.summarize()
+    this.#isSummed = this.#sink.summarize()
   }
 
   /** @throws VfioError ERR_VFIO_PROTOCOL where more comes than the window allows. */
@@ -71,10 +71,10 @@ export class Inflow {
    * Resolves when everything is loaded, and is what the source gave; or when it was stopped before.
    * @throws VfioError ERR_VFIO_INCOMPLETE where it is not, or is no whole state by the driver's own framing.
    */
-  async end({ bytes, crc32 }: Pick<End, 'bytes' | 'crc32'>): Promise<void> {
+  async end({ bytes, digest }: Pick<End, 'bytes' | 'digest'>): Promise<void> {
     await this.#changed.until(() => this.#isOver || this.#queued === 0)
     if (this.#isOver) return
-    const why = this.#unlike(bytes, crc32) ?? this.#parser.incomplete()
+    const why = this.#unlike(bytes, digest) ?? this.#parser.incomplete()
     if (why === undefined) return
     const text = `'${this.#device.name}' holds no whole state: ${why}`
     throw new VfioError('ERR_VFIO_INCOMPLETE', text, { device: this.#device.name })
@@ -93,14 +93,14 @@ export class Inflow {
   }
 
   /** Of what the device has taken. */
-  get crc32(): number {
-    return this.#sink.crc32 ?? this.#crc32
+  get digest(): string {
+    return this.#sink.digest ?? this.#running.toString()
   }
 
-  #unlike(bytes: number, sum: number): string | undefined {
+  #unlike(bytes: number, digest: string): string | undefined {
     if (bytes !== this.#loaded)
       return `the source gave ${bytes} bytes and the destination took ${this.#loaded}`
-    return sum === this.crc32 ? undefined : `the source gave other bytes than the destination took`
+    return digest === this.digest ? undefined : `the source gave other bytes than the destination took`
   }
 
   #write(): void {
@@ -125,7 +125,7 @@ export class Inflow {
     this.#parser.push(chunk)
     const loaded = this.#sink.load(chunk)
     // The lane writes meanwhile, and sums what it has written where it can.
-    if (this.#sink.crc32 === undefined) this.#crc32 = crc32(chunk, this.#crc32)
+    if (!this.#isSummed) this.#running.push(chunk)
     await loaded
     const begunAt = Math.max(givenAt, this.#takenAt)
     this.#takenAt = clock.now()

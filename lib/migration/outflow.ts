@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import { crc32 } from 'node:zlib'
 import type { Clock } from '../clock.ts'
 import type { Device } from '../device/device.ts'
 import { VfioError } from '../errors.ts'
@@ -8,6 +7,7 @@ import type { StreamParser } from '../kernel/stream/parser.ts'
 import type { Link } from '../link/link.ts'
 import { maxDataBytes, type DestinationMessage, type SourceMessage } from '../wire/message.ts'
 import { Condition } from './condition.ts'
+import { RunningDigest } from './running_digest.ts'
 import type { Throttle } from './throttle.ts'
 
 /** The most of a device's bytes that are under way: less than the other side takes, as no device loads faster for more. */
@@ -39,7 +39,8 @@ export class Outflow {
   #loadedAt: number | undefined
   #sent = 0
   #loaded = 0
-  #crc32 = 0
+  readonly #running = new RunningDigest()
+  #digest: string | undefined
 
   constructor(
     member: number,
@@ -64,8 +65,9 @@ export class Outflow {
     return this.#loadedAt
   }
 
-  get crc32(): number {
-    return this.#crc32
+  /** Of all that was sent; undefined before that. */
+  get digest(): string | undefined {
+    return this.#digest
   }
 
   /** An image has begun to go out, where the driver frames them: on mlx5 another record comes before the first. */
@@ -91,7 +93,7 @@ export class Outflow {
   /** Gives the chunk away. Resolves when there is room for another. */
   async send(chunk: Uint8Array, { isSummed = false, release }: ChunkFacts = {}): Promise<void> {
     // Now: who has it may give its memory back.
-    if (!isSummed) this.#crc32 = crc32(chunk, this.#crc32)
+    if (!isSummed) this.#running.push(chunk)
     this.#parser.push(chunk)
     for (let at = 0; at < chunk.length; at += maxDataBytes) {
       const isLast = at + maxDataBytes >= chunk.length
@@ -114,17 +116,17 @@ export class Outflow {
   }
 
   /**
-   * `sum`: of all chunks, where they were summed by who has read them.
+   * `digest`: of all chunks, by who has read them.
    * @throws VfioError ERR_VFIO_INCOMPLETE where what was sent is no whole state by the driver's own framing.
    */
-  async end(sum?: number): Promise<void> {
-    this.#crc32 = sum ?? this.#crc32
+  async end(digest: string = this.#running.toString()): Promise<void> {
     const why = this.#parser.incomplete()
     if (why !== undefined) {
       const text = `'${this.#device}' gave no whole state: ${why}`
       throw new VfioError('ERR_VFIO_INCOMPLETE', text, { device: this.#device })
     }
-    await this.#link.send({ kind: 'end', member: this.#member, bytes: this.#sent, crc32: this.#crc32 })
+    this.#digest = digest
+    await this.#link.send({ kind: 'end', member: this.#member, bytes: this.#sent, digest })
   }
 
   /**
@@ -142,8 +144,8 @@ export class Outflow {
   }
 
   /** The destination's word that it has all. @throws VfioError ERR_VFIO_PROTOCOL where that is not what was sent. */
-  complete(bytes: number, crc32: number): void {
-    if (bytes === this.#sent && crc32 === this.#crc32) return
+  complete(bytes: number, digest: string): void {
+    if (bytes === this.#sent && digest === this.#digest) return
     throw this.#broken(`calls '${this.#device}' complete, and has other bytes than were sent`)
   }
 

@@ -24,7 +24,8 @@ export interface Overrun {
  */
 export function overrun(estimator: Estimator, steered: Steered, standing: Standing): Overrun | undefined {
   const { limitMs, atMs, predicted } = steered
-  if (limitMs === undefined) return undefined
+  // What nobody has announced is as large as was foreseen.
+  if (limitMs === undefined || standing.announced.every(told => told === undefined)) return undefined
   const { participantMs } = predicted.parts
   const known = estimator.revise(standing, atMs, participantMs)
   const mostMs = tolerance * limitMs

@@ -34,8 +34,11 @@ export interface PairReport {
   readonly precopyBytes: number
   /** Bytes that the participant sent along. */
   readonly sideDataBytes: number
-  /** CRC-32 of the state's bytes; absent where they went past JavaScript, and both sides have summed some of them only. */
-  readonly crc32?: number
+  /**
+   * Of the bytes that were moved, in their order: `crc32:` and 8 hexadecimal digits, or `fletcher128:` and 32 where they went
+   * from lane to lane inside this process. Absent where the source has not given all.
+   */
+  readonly digest?: string
   /** How often the device began anew (REINIT). */
   readonly restarts: number
   /** The driver silently gave pre-copy up: the whole state was moved while the device stood. */

@@ -52,6 +52,7 @@ export async function reportOf(ended: Ended): Promise<MigrationReport> {
 
 async function pairOf({ sources, destinations, members }: Ended, index: number): Promise<PairReport> {
   const member = members[index]
+  const digest = member?.outflow.digest
   const [source, destination] = await Promise.all(
     [sources, destinations].map(async sides => await sides[index]?.report()),
   )
@@ -62,7 +63,7 @@ async function pairOf({ sources, destinations, members }: Ended, index: number):
     bytes: member?.outflow.bytes ?? 0,
     precopyBytes: member?.precopyBytes ?? 0,
     sideDataBytes: member?.sideDataBytes ?? 0,
-    ...(member?.isRelayed !== true && { crc32: member?.outflow.crc32 ?? 0 }),
+    ...(digest !== undefined && { digest }),
     restarts: member?.restarts ?? 0,
     gaveUpPrecopy: member?.gaveUpPrecopy ?? false,
     samples: member?.samples ?? [],

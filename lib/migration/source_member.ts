@@ -54,7 +54,6 @@ export class SourceMember {
   #announced: Announced | undefined
   readonly #stop: Stop
   readonly #relayTo: Device | undefined
-  #isRelayed = false
 
   constructor(side: Side, outflow: Outflow, { wantsPrecopy, stop, relayTo }: SourceMemberOptions) {
     this.side = side
@@ -73,11 +72,6 @@ export class SourceMember {
   get hasPrecopy(): boolean {
     const { before, device } = this.side
     return this.#wantsPrecopy && before !== undefined && savingBegins(before, device) !== 'STOP_COPY'
-  }
-
-  /** Its bytes go to the destination past JavaScript, which hears of them. */
-  get isRelayed(): boolean {
-    return this.#isRelayed
   }
 
   get restarts(): number {
@@ -156,7 +150,7 @@ export class SourceMember {
     await before
     // Whoever has led it on meanwhile has made it run.
     checkUnmoved('STOP_COPY', await device.state(), device.name)
-    await this.outflow.end(savingStream.crc32)
+    await this.outflow.end(savingStream.digest)
   }
 
   /**
@@ -212,7 +206,7 @@ export class SourceMember {
 
   #relay(stream: SavingStream): void {
     try {
-      if (this.#relayTo) this.#isRelayed ||= stream.relayTo(this.#relayTo.resumingStream)
+      if (this.#relayTo) stream.relayTo(this.#relayTo.resumingStream)
     } catch {
       // It was reset, say: which it finds, and tells, when it is given the first chunk.
     }

@@ -62,7 +62,7 @@ export class SourceRole {
     this.#o = options
     this.#inbox = new SourceInbox({
       onLoaded: ({ member, bytes }) => this.#outflowOf(member).acknowledge(bytes),
-      onComplete: ({ member, bytes, crc32 }) => this.#outflowOf(member).complete(bytes, crc32),
+      onComplete: ({ member, bytes, digest }) => this.#outflowOf(member).complete(bytes, digest),
       onLost: error => this.#lost(error),
     })
   }

@@ -82,8 +82,8 @@ export interface End {
   readonly kind: 'end'
   readonly member: number
   readonly bytes: number
-  /** CRC-32 of these bytes in their order, or of those of them that both sides sum where they share the memory. */
-  readonly crc32: number
+  /** Of these bytes in their order, with the kind of sum before it, which is the same on both sides. */
+  readonly digest: string
 }
 
 /** The destination holds the whole state of a device: all is written, counted and summed alike, and RESUMING was left. */
@@ -91,7 +91,7 @@ export interface Complete {
   readonly kind: 'complete'
   readonly member: number
   readonly bytes: number
-  readonly crc32: number
+  readonly digest: string
 }
 
 /** The destination owns the state: its devices run, or at least one of them has left STOP. */

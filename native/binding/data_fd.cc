@@ -27,7 +27,7 @@ Napi::Function DataFdObject::Define(Napi::Env env) {
           InstanceMethod<&DataFdObject::PumpFrom>("pumpFrom"),
           InstanceMethod<&DataFdObject::PutTo>("putTo"),
           InstanceMethod<&DataFdObject::Summarize>("summarize"),
-          InstanceMethod<&DataFdObject::GetCrc32>("crc32"),
+          InstanceMethod<&DataFdObject::GetDigest>("digest"),
           InstanceMethod<&DataFdObject::RelayTo>("relayTo"),
           InstanceMethod<&DataFdObject::Relayed>("relayed"),
           InstanceMethod<&DataFdObject::GetPrecopyInfo>("precopyInfo"),
@@ -126,9 +126,9 @@ Napi::Value DataFdObject::Summarize(Info info) {
   return Napi::Value();
 }
 
-Napi::Value DataFdObject::GetCrc32(Info info) {
+Napi::Value DataFdObject::GetDigest(Info info) {
   if (!IsOurs(info)) return Napi::Value();
-  return Napi::Number::New(info.Env(), session_.held()->crc32());
+  return Napi::String::New(info.Env(), session_.held()->digest());
 }
 
 /// A lane looks at it without a lock, and so it is there before the lane's first job.

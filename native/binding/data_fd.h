@@ -26,7 +26,7 @@ class DataFdObject final : public Napi::ObjectWrap<DataFdObject> {
   Napi::Value PumpFrom(Info info);
   Napi::Value PutTo(Info info);
   Napi::Value Summarize(Info info);
-  Napi::Value GetCrc32(Info info);
+  Napi::Value GetDigest(Info info);
   Napi::Value RelayTo(Info info);
   Napi::Value Relayed(Info info);
   Napi::Value GetPrecopyInfo(Info info);

@@ -6,6 +6,8 @@
 #include <sys/eventfd.h>
 
 #include <algorithm>
+#include <cinttypes>
+#include <cstdio>
 #include <new>
 #include <utility>
 
@@ -158,8 +160,9 @@ Answer DataFd::ReadRelayed(const Held<Buffer>& buffer, size_t length, int wait_m
     if (answer < 0 && answer != -EAGAIN && answer != -ENOMSG) read_failure_ = answer;
     if (answer <= 0) break;
     auto bytes = static_cast<size_t>(answer);
-    Sum(data, std::min(bytes, kRelaySampleBytes));
     RelayedPiece::Post(std::move(piece), data, bytes);
+    // While the other lane writes.
+    Sum(data, bytes);
     got += bytes;
     is_full = bytes == wanted;
   }
@@ -169,7 +172,32 @@ Answer DataFd::ReadRelayed(const Held<Buffer>& buffer, size_t length, int wait_m
 /// In the data lane, which alone changes the sum.
 void DataFd::Sum(const uint8_t* data, size_t length) {
   if (!summed_.load(std::memory_order_acquire)) return;
-  crc32_.store(Crc32(crc32(), data, length), std::memory_order_release);
+  if (!is_relay_.load(std::memory_order_acquire)) {
+    crc32_.store(Crc32(crc32_.load(std::memory_order_relaxed), data, length),
+                 std::memory_order_release);
+    return;
+  }
+  sums_.Add(data, length);
+  first_sum_.store(sums_.first(), std::memory_order_relaxed);
+  second_sum_.store(sums_.second(), std::memory_order_release);
+}
+
+void DataFd::RelayTo(Held<DataFd> to) {
+  is_relay_.store(true, std::memory_order_release);
+  to->is_relay_.store(true, std::memory_order_release);
+  to_ = std::move(to);
+}
+
+std::string DataFd::digest() const {
+  char text[64];
+  if (is_relay_.load(std::memory_order_acquire)) {
+    uint64_t second = second_sum_.load(std::memory_order_acquire);
+    uint64_t first = first_sum_.load(std::memory_order_relaxed);
+    snprintf(text, sizeof(text), "fletcher128:%016" PRIx64 "%016" PRIx64, second, first);
+  } else {
+    snprintf(text, sizeof(text), "crc32:%08" PRIx32, crc32_.load(std::memory_order_acquire));
+  }
+  return text;
 }
 
 /// Any errno is final on a resuming fd: some drivers take the bytes of a failed write and go on,
@@ -185,7 +213,7 @@ Answer DataFd::Write(const uint8_t* data, size_t length) {
 void DataFd::WriteRelayed(const uint8_t* data, size_t length) {
   size_t taken = 0;
   Answer answer = dead_ ? -ENODEV : WriteAll(data, length, &taken);
-  Sum(data, std::min(taken, kRelaySampleBytes));
+  Sum(data, taken);
   relayed_ += taken;
   if (answer < 0 && relay_failure_ == 0) relay_failure_ = answer;
 }

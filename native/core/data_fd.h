@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <string>
+
 #include "buffer.h"
 #include "fd.h"
 #include "lane.h"
 #include "relay.h"
+#include "running_sums.h"
 
 namespace vfio_migrate {
 
@@ -57,19 +60,19 @@ class DataFd final : public LaneOwner {
   /// In the control lane of the device. Blocks.
   PrecopyInfo GetPrecopyInfo();
 
-  /// What is read from now on goes to the data lane of `to` as well, and is written there. Before
-  /// the first read.
-  void RelayTo(Held<DataFd> to) { to_ = std::move(to); }
+  /// What is read from now on goes to the data lane of `to` as well, and is written there; both sum
+  /// it as RunningSums. Before the first read.
+  void RelayTo(Held<DataFd> to);
   /// In the data lane: writes what another session has read.
   void WriteRelayed(const uint8_t* data, size_t length);
   /// In the data lane, behind that: `bytes` where so many were taken in all, or -errno of the write
   /// that failed.
   Answer Relayed(uint64_t bytes) const;
 
-  /// From now on CRC-32 of what is read, or of what the kernel has taken. Before the first of them.
+  /// From now on sums what is read, or what the kernel has taken. Before the first of them.
   void Summarize() { summed_.store(true, std::memory_order_release); }
-  /// Of what goes from one session to the other: of the first kRelaySampleBytes of each piece.
-  uint32_t crc32() const { return crc32_.load(std::memory_order_acquire); }
+  /// Of all that was answered. Its text has the kind before the sum.
+  std::string digest() const;
 
   const Held<Device>& device() const { return device_; }
   BufferPool& pool() { return *pool_; }
@@ -104,7 +107,13 @@ class DataFd final : public LaneOwner {
   Answer relay_failure_ = 0;
   Held<DataFd> to_;
   std::atomic<bool> summed_{false};
+  /// Its bytes come from another session, or go to one.
+  std::atomic<bool> is_relay_{false};
   std::atomic<uint32_t> crc32_{0};
+  /// In the data lane only, which publishes them.
+  RunningSums sums_;
+  std::atomic<uint64_t> first_sum_{0};
+  std::atomic<uint64_t> second_sum_{0};
   DataFd* next_ = nullptr;
   DataFd** previous_ = nullptr;
 };

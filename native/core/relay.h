@@ -12,12 +12,7 @@ class DataFd;
 
 /// So much of a read is on its way before the rest is read: the other lane has work early, and what
 /// is left to be written when the last byte is read is little.
-constexpr size_t kRelayedBytes = kPieceBytes / 2;
-
-/// What both lanes sum of each piece. All of it would cost half a read, and show no more than this
-/// of memory that stays where it is: whether it was written in its order, and before it was read
-/// into again.
-constexpr size_t kRelaySampleBytes = 4096;
+constexpr size_t kRelayedBytes = kPieceBytes / 4;
 
 /// What one session has read, for the data lane of another to write. Nobody waits for it.
 class RelayedPiece final : public Job {

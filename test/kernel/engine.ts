@@ -147,8 +147,7 @@ function checkRounds({ rounds, predicted, precopyBytes }: MigrationReport): void
 /** Takes down what a device is given, where it is given it. */
 export interface Tap {
   readonly onProgress: (progress: MigrationProgress) => void
-  /** How many bytes that was, and their CRC-32, as gzip (RFC 1952) puts them at its end. */
-  sums(): { readonly bytes: number; readonly crc32: number }
+  bytes(): Buffer
 }
 
 /** Of a destination of the migration that it is told of. */
@@ -166,9 +165,12 @@ export function tapOf(device: Device): Tap {
         await load(chunk)
       }
     },
-    sums() {
-      const trailer = gzipSync(Buffer.concat(parts), { level: 0 }).subarray(-8)
-      return { bytes: trailer.readUInt32LE(4), crc32: trailer.readUInt32LE(0) }
-    },
+    bytes: () => Buffer.concat(parts),
   }
+}
+
+/** The digest of bytes, as gzip (RFC 1952) has the sum at its end. */
+export function crc32Of(bytes: Uint8Array): string {
+  const sum = gzipSync(bytes, { level: 0 }).subarray(-8).readUInt32LE(0)
+  return `crc32:${sum.toString(16).padStart(8, '0')}`
 }

@@ -44,8 +44,8 @@ export interface PairOutput {
   precopyBytes: number
   /** What the participant sent along. */
   sideDataBytes: number
-  /** Of the state's bytes; absent where not all of them were summed: without --bandwidth, on a kernel's devices. */
-  crc32?: number | undefined
+  /** Of the bytes that were moved: `crc32:` and 8 hexadecimal digits, or `fletcher128:` and 32. Absent where not all were. */
+  digest?: string | undefined
   /** How often the device began anew. */
   restarts: number
   /** The driver gave pre-copy up without a word. */
@@ -114,7 +114,7 @@ const pair: Schema<PairOutput> = v.strictObject({
   bytes,
   precopyBytes: bytes,
   sideDataBytes: bytes,
-  crc32: v.optional(count),
+  digest: v.optional(v.string()),
   restarts: count,
   gaveUpPrecopy: v.boolean(),
   samples: v.array(sample),

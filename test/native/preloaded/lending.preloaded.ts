@@ -14,7 +14,7 @@ const kept = 8
 /** How many pieces of writes are in the lane at once. */
 const inLane = 4
 
-type Reader = SessionCalls & Required<Pick<SessionCalls, 'release' | 'readBehind' | 'summarize' | 'crc32'>>
+type Reader = SessionCalls & Required<Pick<SessionCalls, 'release' | 'readBehind' | 'summarize' | 'digest'>>
 
 /** A session with an image of `mebibytes` to be read. */
 async function saving(mebibytes: number): Promise<Reader> {
@@ -195,16 +195,18 @@ describe('a write of memory that a read has lent', () => {
 })
 
 describe('the sum of a session', () => {
+  const hexadecimal = (sum: number): string => `crc32:${sum.toString(16).padStart(8, '0')}`
+
   scenario('is the CRC-32 of all that was read, lent or copied, whatever became of it', async () => {
     const session = await saving(12)
     session.summarize()
-    assert.equal(session.crc32(), 0)
+    assert.equal(session.digest(), 'crc32:00000000')
     let expected = 0
     for (const bytes of [1, 100, mebibyte, 17, 4095, mebibyte, 300_001]) {
       const { data } = await session.read(bytes, 0)
       assert.equal(data.length, bytes)
       expected = crc32(data, expected)
-      assert.equal(session.crc32(), expected)
+      assert.equal(session.digest(), hexadecimal(expected))
       session.release(data)
     }
   })
@@ -213,17 +215,17 @@ describe('the sum of a session', () => {
     const lent = await read(await saving(2))
     const session = await enter(await open(0), RESUMING)
     session.summarize?.()
-    assert.equal(session.crc32?.(), 0)
+    assert.equal(session.digest?.(), 'crc32:00000000')
     for (let nth = 1; nth <= 3; nth++) kernel.rule(0, 'write', 'cut', 77 * nth, nth)
     const parts = [lent, lent.subarray(3, 70_000), pattern(5, 2 * mebibyte + 9), pattern(0, 1), pattern(0, 0)]
     for (const part of parts) assert.equal(await session.write(part), part.length)
-    assert.equal(session.crc32(), crc32(Buffer.concat(parts)))
+    assert.equal(session.digest(), hexadecimal(crc32(Buffer.concat(parts))))
   })
 
   scenario('is none where nobody asked for it', async () => {
     const session = await saving(1)
     await session.read(100, 0)
-    assert.equal(session.crc32(), 0)
+    assert.equal(session.digest(), 'crc32:00000000')
   })
 
   scenario('has none of what was not taken', async () => {
@@ -234,6 +236,6 @@ describe('the sum of a session', () => {
     const data = pattern(0, 100)
     assert.equal(await session.write(data), -E.EIO)
     assert.equal(await session.write(data), -E.ENODEV)
-    assert.equal(session.crc32?.(), crc32(data.subarray(0, 10)))
+    assert.equal(session.digest?.(), hexadecimal(crc32(data.subarray(0, 10))))
   })
 })

@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
-import { crc32 } from 'node:zlib'
 import type { SessionCalls } from '#lib/backend/seam.js'
+import { fletcher128 } from '../../fletcher128.js'
 import { addon } from './addon.js'
 import { kernel } from './kernel.js'
 import { E, RESUMING, STOP_COPY, buffersAre, enter, open, scenario } from './scenario.js'
 
 const mebibyte = 1 << 20
-/** The addon's own: what is on its way at once, and what of it is summed. */
-const pieceBytes = mebibyte / 2
-const sampleBytes = 4096
+/** The addon's own: what is on its way at once. */
+const pieceBytes = mebibyte / 4
 
 type Source = SessionCalls & Required<Pick<SessionCalls, 'release' | 'readBehind' | 'summarize' | 'relayTo'>>
-type Destination = SessionCalls & Required<Pick<SessionCalls, 'summarize' | 'crc32' | 'relayed'>>
+type Destination = SessionCalls & Required<Pick<SessionCalls, 'summarize' | 'digest' | 'relayed'>>
 
 /** A session with so many bytes to be read behind the image's headers, and one that they go to. */
 async function pair(imageBytes: number): Promise<{ source: Source; destination: Destination }> {
@@ -99,17 +98,33 @@ describe('a relay', () => {
     assert.deepEqual(taken(), [10_000, hashOf(Buffer.concat(parts))])
   })
 
-  scenario('sums on both sides, each for itself, the beginnings of the pieces', async () => {
+  scenario('sums on both sides all bytes, each for itself, whatever the pieces', async () => {
     const { source, destination } = await pair(3 * mebibyte)
     source.summarize()
     destination.summarize()
     source.relayTo(destination)
-    const { data, result } = await source.read(2 * mebibyte, 0)
-    assert.equal(await destination.relayed(result), result)
-    let expected = 0
-    for (let at = 0; at < data.length; at += pieceBytes)
-      expected = crc32(data.subarray(at, at + sampleBytes), expected)
-    assert.deepEqual([source.crc32?.(), destination.crc32()], [expected, expected])
+    const parts: Buffer[] = []
+    for (const bytes of [1, 7, 13, 2 * mebibyte, 8, 300_001, 2 * mebibyte]) {
+      const { data } = await source.read(bytes, 0)
+      parts.push(Buffer.from(data))
+      source.release(data)
+      const all = Buffer.concat(parts)
+      assert.equal(await destination.relayed(all.length), all.length)
+      const expected = fletcher128(all)
+      assert.deepEqual([source.digest?.(), destination.digest()], [expected, expected])
+    }
+    assert.ok(Buffer.concat(parts).length > 3 * mebibyte)
+  })
+
+  scenario('has in the sum of the destination only what the device has taken', async () => {
+    const { source, destination } = await pair(2 * mebibyte)
+    destination.summarize()
+    source.relayTo(destination)
+    kernel.rule(0, 'write', 'cut', 1001, 2)
+    kernel.rule(0, 'write', 'fail', E.EIO, 3)
+    const { data, result } = await source.read(mebibyte, 0)
+    assert.equal(await destination.relayed(result), -E.EIO)
+    assert.equal(destination.digest(), fletcher128(data.subarray(0, pieceBytes + 1001)))
   })
 
   scenario(

@@ -507,17 +507,17 @@ describe('relayTo()', () => {
   })
 })
 
-describe('crc32', () => {
+describe('digest', () => {
   it('is what the session says that all it has read comes to, where it was to sum before the first read', async () => {
     const { script, stream } = await saving('STOP_COPY')
-    Object.assign(script.session, { summarize: () => script.log.push('summarize'), sum: 0xfedcba98 })
-    assert.equal(stream.crc32, undefined)
+    Object.assign(script.session, { summarize: () => script.log.push('summarize'), sum: 'crc32:fedcba98' })
+    assert.equal(stream.digest, undefined)
     assert.equal(stream.summarize(), true)
     const feeding = feed(script)
     for await (const chunk of stream.chunksToRelease('end')) stream.release(chunk)
     await feeding
     assert.equal(stream.summarize(), true)
-    assert.equal(stream.crc32, 0xfedcba98)
+    assert.equal(stream.digest, 'crc32:fedcba98')
     assert.equal(script.log.filter(call => call === 'summarize').length, 1)
   })
 
@@ -527,9 +527,9 @@ describe('crc32', () => {
     const feeding = feed(script)
     for await (const chunk of stream.chunksToRelease('end')) stream.release(chunk)
     await feeding
-    Object.assign(script.session, { summarize: () => assert.fail('it does not know'), sum: 1 })
+    Object.assign(script.session, { summarize: () => assert.fail('it does not know'), sum: 'crc32:00000001' })
     assert.equal(stream.summarize(), false)
-    assert.equal(stream.crc32, undefined)
+    assert.equal(stream.digest, undefined)
   })
 })
 

@@ -35,7 +35,7 @@ export class ScriptedSession implements SessionCalls {
   }[] = []
   readonly written: Buffer[] = []
   /** What it says of the bytes that were written; undefined where it does not sum. */
-  sum: number | undefined
+  sum: string | undefined
   /** What came back, as the text that it was. */
   readonly released: string[] = []
   writeAnswer: (length: number) => Promise<Answer> | Answer = length => length
@@ -81,8 +81,8 @@ export class ScriptedSession implements SessionCalls {
     return answer
   }
 
-  crc32(): number {
-    return this.sum as number
+  digest(): string {
+    return this.sum as string
   }
 
   release(data: Uint8Array): void {

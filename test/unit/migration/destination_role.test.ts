@@ -89,7 +89,12 @@ class Talk {
   }
 
   get end(): End {
-    return { kind: 'end', member: 0, bytes: this.state.length, crc32: crc32(this.state) }
+    return {
+      kind: 'end',
+      member: 0,
+      bytes: this.state.length,
+      digest: `crc32:${crc32(this.state).toString(16).padStart(8, '0')}`,
+    }
   }
 
   /** The link breaks, and the role comes to its end. */

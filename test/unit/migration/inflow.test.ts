@@ -25,7 +25,8 @@ async function inflow() {
   return { flow, script, loaded, failures }
 }
 
-const end = (text: string): { bytes: number; crc32: number } => ({ bytes: text.length, crc32: crc32(text) })
+const sumOf = (bytes: Uint8Array | string): string => `crc32:${crc32(bytes).toString(16).padStart(8, '0')}`
+const end = (text: string): { bytes: number; digest: string } => ({ bytes: text.length, digest: sumOf(text) })
 
 describe('Inflow', () => {
   it('writes what comes in its order, and tells after each write how much was taken in all', async () => {
@@ -34,7 +35,7 @@ describe('Inflow', () => {
     await flow.end(end('onetwothree'))
     assert.equal(Buffer.concat(script.session.written).toString(), 'onetwothree')
     assert.deepEqual([loaded, failures], [[3, 6, 11], []])
-    assert.deepEqual([flow.bytes, flow.crc32], [11, crc32('onetwothree')])
+    assert.deepEqual([flow.bytes, flow.digest], [11, 'crc32:09e1c092'])
   })
 
   it('does not tell of bytes, or of the end, before the write of them has returned', async () => {
@@ -82,8 +83,8 @@ describe('Inflow', () => {
   })
 
   for (const [what, other] of [
-    ['another count', { bytes: 4, crc32: crc32('state') }],
-    ['another sum', { bytes: 5, crc32: crc32('STATE') }],
+    ['another count', { bytes: 4, digest: sumOf('state') }],
+    ['another sum', { bytes: 5, digest: sumOf('STATE') }],
   ] as const) {
     it(`does not end well with ${what} than the source gave`, async () => {
       const { flow } = await inflow()
@@ -94,11 +95,11 @@ describe('Inflow', () => {
 
   it('believes who has written rather than what was to be written', async () => {
     const { flow, script } = await inflow()
-    script.session.sum = crc32('STATE')
+    script.session.sum = sumOf('STATE')
     flow.push(Buffer.from('state'))
     await assert.rejects(flow.end(end('state')), { code: 'ERR_VFIO_INCOMPLETE' })
-    assert.equal(flow.crc32, crc32('STATE'))
-    await flow.end({ bytes: 5, crc32: crc32('STATE') })
+    assert.equal(flow.digest, sumOf('STATE'))
+    await flow.end({ bytes: 5, digest: sumOf('STATE') })
   })
 
   it('does not end well with nothing', async () => {
@@ -114,7 +115,7 @@ describe('Inflow', () => {
     // The head of a record of mlx5 has 16 bytes.
     const head = new Uint8Array(15)
     flow.push(head)
-    await assert.rejects(flow.end({ bytes: 15, crc32: crc32(head) }), { code: 'ERR_VFIO_INCOMPLETE' })
+    await assert.rejects(flow.end({ bytes: 15, digest: sumOf(head) }), { code: 'ERR_VFIO_INCOMPLETE' })
   })
 
   it('gives the device four chunks before it has taken the first, and another for each that it takes', async () => {
@@ -149,7 +150,7 @@ describe('Inflow', () => {
     script.session.writeAnswer = () => gate<number>().promise
     flow.push(Buffer.from('one'))
     flow.push(Buffer.from('two'))
-    const ended = flow.end({ bytes: 6, crc32: crc32('onetwo') })
+    const ended = flow.end({ bytes: 6, digest: sumOf('onetwo') })
     assert.equal(await isSettled(ended), false)
     flow.stop()
     await ended
