@@ -4,10 +4,10 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { untilMark } from './port.mjs'
 import { FIRST_PORT_FD } from './qemu.mjs'
 
-/** @typedef {'exited' | 'timed out' | 'died'} Ending */
+/** @typedef {'exited' | 'timed out' | 'died' | 'lost its emulator'} Ending */
 /** @typedef {import('node:net').Socket} Port */
 
-const STATUS = { 'timed out': 124, died: 125 }
+const STATUS = { 'timed out': 124, died: 125, 'lost its emulator': 125 }
 
 /** What the guest writes into /proc/sysrq-trigger, a line each. */
 const REBOOT = 'b\n'
@@ -30,16 +30,18 @@ export async function follow(
 ) {
   const [out, err, control] = /** @type {[Port, Port, Port]} */ (qemu.stdio.slice(FIRST_PORT_FD))
   control.on('error', () => {}) // QEMU was killed: its own end says so
-  const gone = new Promise((resolve, reject) => qemu.once('error', reject).once('close', resolve)).then(
-    () => 'died',
-  )
+  const gone = new Promise((resolve, reject) => {
+    qemu
+      .once('error', reject)
+      .once('close', (_, signal) => resolve(signal === 'SIGSEGV' ? 'lost its emulator' : 'died'))
+  })
   const status = firstLine(control).then(Number)
   const drained = Promise.all([untilMark(out, stdout, end), untilMark(err, stderr, end), status])
   const limit = new AbortController()
   const late = delay(timeoutSeconds * 1000, 'timed out', { signal: limit.signal }).catch(() => 'timed out')
   const ending = /** @type {Ending} */ (await Promise.race([drained.then(() => 'exited'), gone, late]))
   limit.abort()
-  if (ending !== 'died') await sayFarewell(qemu, gone, control, FAREWELL[ending])
+  if (ending in FAREWELL) await sayFarewell(qemu, gone, control, FAREWELL[ending])
   return { ending, status: ending === 'exited' ? await status : STATUS[ending] }
 }
 

@@ -29,7 +29,7 @@ import { PORTS, qemuArguments } from './qemu.mjs'
  * @property {NodeJS.WritableStream} [stderr]
  *
  * @typedef {object} GuestResult
- * @property {'exited' | 'timed out' | 'died'} ending died: a panic, or QEMU itself
+ * @property {import('./follow.mjs').Ending} ending died: a panic, or QEMU was ended; lost its emulator: QEMU crashed
  * @property {number} status the command's own when it exited, 124 after the time limit, 125 when the guest died
  * @property {string[]} warnings kernel lines about trouble that no test announced
  * @property {string} console the kernel's console
