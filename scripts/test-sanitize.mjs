@@ -251,7 +251,7 @@ async function runUnder(sanitizer, { seed, seconds }) {
 }
 
 /** What each may spend on the stress: a minute in all. */
-const STRESS_SECONDS = 20
+const STRESS_SECONDS = 60
 
 function choose() {
   const variants = SANITIZERS.map(({ variant }) => variant)

@@ -78,10 +78,11 @@ export class PathDriver {
     const isUnasked = isAlone && calls.setStatesFrom !== undefined && (options.from ?? target) !== target
     const from = isUnasked && options.from !== undefined ? options.from : await askState(this.#backend)
     checkOpen()
-    await this.#session.reconcile(from)
+    this.#session.reconcile(from)
     if (options.from !== undefined) checkUnmoved(options.from, from, name)
     const edges = edgesOf(from, planPath(from, target, this.#capabilities, name))
     this.#session.checkPath(edges)
+    if (edges.some(opensSession)) await this.#session.closed()
     throwIfAborted(options.signal)
     return { from, target, edges, direct: options.direct === true, isUnasked }
   }
@@ -130,7 +131,7 @@ export class PathDriver {
     const { name } = this.#backend
     const state = stateName(answer.found ?? -errno.EPROTO)
     if (state === undefined) return unanswered(answer.found ?? 0, name)
-    await this.#session.reconcile(state)
+    this.#session.reconcile(state)
     await this.#session.after([], answer)
     return moved(expected, state, name)
   }
@@ -138,7 +139,7 @@ export class PathDriver {
   /** Where its arcs have led it, unless a reset came meanwhile. */
   async #whereNow(arcs: readonly Arc[], from: StateName): Promise<StateName> {
     const state = stateName(await this.#backend.calls.getState())
-    if (state !== undefined) await this.#session.reconcile(state)
+    if (state !== undefined) this.#session.reconcile(state)
     return state ?? arcs.at(-1)?.to ?? from
   }
 
@@ -188,7 +189,7 @@ export class PathDriver {
   ): Promise<VfioSystemError> {
     const { name, calls } = this.#backend
     const state = poisoned ? undefined : stateName(await calls.getState())
-    if (state !== undefined) await this.#session.reconcile(state)
+    if (state !== undefined) this.#session.reconcile(state)
     const stuck = state === undefined || state === 'ERROR' || state === 'RESUMING'
     return new VfioSystemError(
       result,

@@ -100,9 +100,13 @@ export class SavingStream extends Readable {
     return this.#chunks(options.until ?? 'end', chunk => this.release(chunk))
   }
 
-  /** As {@link chunks}, for somebody who may need a chunk for longer: it is valid until it is released. @internal */
+  /**
+   * As {@link chunks}, for somebody who may need a chunk for longer: it is valid until it is released. And the Readable does
+   * not tell its end, for which it would close the session while the device stands: the arc that ends that closes it.
+   * @internal
+   */
   chunksToRelease(until: Pause): AsyncGenerator<Buffer, Pause, void> {
-    return this.#chunks(until, () => undefined)
+    return this.#chunks(until, () => undefined, { tellsEnd: false })
   }
 
   /**
@@ -118,7 +122,7 @@ export class SavingStream extends Readable {
   async *#chunks(
     until: Pause,
     then: (chunk: Buffer) => void,
-    pump?: PumpOut,
+    { pump, tellsEnd = true }: { pump?: PumpOut; tellsEnd?: boolean } = {},
   ): AsyncGenerator<Buffer, Pause, void> {
     if (this.#pump !== pump) throw busy(this.#device, 'chunks()')
     this.#loops++
@@ -131,6 +135,10 @@ export class SavingStream extends Readable {
           yield chunk
           then(chunk)
           continue
+        }
+        if (this.#ahead.over === 'end') {
+          if (!tellsEnd) return 'end'
+          this.#tellEnd()
         }
         const next = await this.#until(() => this.#whatNow(until))
         if (next !== 'more') return next
@@ -207,7 +215,7 @@ export class SavingStream extends Readable {
   }
 
   async #putInto(pump: PumpOut, until: Pause): Promise<Pause | 'limit'> {
-    const chunks = this.#chunks(until, chunk => this.release(chunk), pump)
+    const chunks = this.#chunks(until, chunk => this.release(chunk), { pump })
     try {
       for (;;) {
         const { done, value } = await chunks.next()
@@ -275,7 +283,6 @@ export class SavingStream extends Readable {
     if (this.readableLength > 0) return this.read() as Buffer
     const answer = this.#ahead.take()
     if (answer === undefined) {
-      this.#askForEnd()
       // A failure that came while the last of it was in use.
       this.#serve()
       return undefined
@@ -292,8 +299,7 @@ export class SavingStream extends Readable {
   }
 
   /** Only who reads an empty Readable has it tell its end. */
-  #askForEnd(): void {
-    if (this.#ahead.over !== 'end') return
+  #tellEnd(): void {
     if (!this.#endReached) this.push(null)
     this.#endReached = true
     // Also where the Readable has known it for long, paused.

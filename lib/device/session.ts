@@ -56,7 +56,7 @@ export class DeviceSession {
 
   /**
    * The kernel made `edges`; the session becomes what the kernel's is after them. One that they have ended may be closing
-   * yet: the kernel has let go of it, and only the next path waits for that.
+   * yet: the kernel has let go of it, and only a path that opens the next one waits for that.
    */
   async after(edges: readonly Edge[], answer: ArcsAnswer, poisoned = false): Promise<void> {
     for (const edge of edges) {
@@ -75,10 +75,9 @@ export class DeviceSession {
   }
 
   /** A session that the kernel's state no longer has was ended by a reset or by another holder of the device. */
-  async reconcile(state: StateName): Promise<void> {
-    await this.closed()
+  reconcile(state: StateName): void {
     const alive = this.#stream instanceof SavingStream ? savingGroup.has(state) : state === 'RESUMING'
-    if (!alive) await this.end(`it is in ${state}: it was reset, or another process moved it`)
+    if (!alive) this.#end(`it is in ${state}: it was reset, or another process moved it`)
   }
 
   /** Resolves when its fd is closed, and that of every one before it. */

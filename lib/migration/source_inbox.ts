@@ -13,6 +13,7 @@ export class SourceInbox {
   readonly #changed = new Condition()
   readonly #onLoaded: (loaded: Loaded) => void
   readonly #onComplete: (complete: Complete) => void
+  readonly #onRunning: () => void
   readonly #onLost: (error: unknown) => void
 
   /**
@@ -22,14 +23,17 @@ export class SourceInbox {
   constructor({
     onLoaded,
     onComplete,
+    onRunning,
     onLost,
   }: {
     onLoaded: (loaded: Loaded) => void
     onComplete: (complete: Complete) => void
+    onRunning: () => void
     onLost: (error: unknown) => void
   }) {
     this.#onLoaded = onLoaded
     this.#onComplete = onComplete
+    this.#onRunning = onRunning
     this.#onLost = onLost
   }
 
@@ -66,6 +70,7 @@ export class SourceInbox {
       this.#onComplete(message)
       this.#complete.add(message.member)
     } else this.#said.set(message.kind, message)
+    if (message.kind === 'running') this.#onRunning()
     if (message.kind === 'abdicated') this.#onLost(message.error)
     this.#changed.changed()
   }

@@ -63,6 +63,9 @@ export class SourceRole {
     this.#inbox = new SourceInbox({
       onLoaded: ({ member, bytes }) => this.#outflowOf(member).acknowledge(bytes),
       onComplete: ({ member, bytes, digest }) => this.#outflowOf(member).complete(bytes, digest),
+      onRunning: () => {
+        this.times.runningAt = this.#now() - options.link.roundTripMs / 2
+      },
       onLost: error => this.#lost(error),
     })
   }
@@ -130,7 +133,7 @@ export class SourceRole {
   }
 
   async #switchOver(): Promise<void> {
-    const { link, members, stop, timeline, isSet } = this.#o
+    const { members, stop, timeline, isSet } = this.#o
     stop.throwIfStopped()
     timeline.begin('stop-copy')
     this.times.stoppingAt = this.#now()
@@ -144,7 +147,6 @@ export class SourceRole {
     timeline.end('load')
     await timeline.during('complete', () => stop.during(this.#inbox.allComplete(members.length)))
     const { error } = await stop.during(this.#inbox.expect('running'))
-    this.times.runningAt = this.#now() - link.roundTripMs / 2
     if (error !== undefined) this.#failure = { error }
   }
 
@@ -217,7 +219,6 @@ export class SourceRole {
   /** It was committed before it could be taken back: it has happened. */
   async #tooLate(error: unknown): Promise<Outcome> {
     this.#failure = error === undefined ? undefined : { error }
-    this.times.runningAt ??= this.#now()
     await this.#owner.release().catch(() => undefined)
     await this.#release()
     return 'destination'

@@ -9,7 +9,7 @@ import { Timeline } from '#lib/migration/phases.js'
 import type { MigrationReport } from '#lib/migration/report.js'
 import { Side } from '#lib/migration/side.js'
 import { SourceMember } from '#lib/migration/source_member.js'
-import { SourceRole } from '#lib/migration/source_role.js'
+import { SourceRole, type SwitchoverTimes } from '#lib/migration/source_role.js'
 import { Stop } from '#lib/migration/stop.js'
 import { Throttle } from '#lib/migration/throttle.js'
 import { destinationOwner } from '#lib/ownership/destination.js'
@@ -42,6 +42,8 @@ export interface Trial {
   readonly journal?: Refusal
   /** The last byte of the `data` of this number, from 0, is another one when it comes. */
   readonly spoils?: number
+  /** As the link tells. */
+  readonly roundTripMs?: number
 }
 
 /** Also what was said, and what each side has written down. */
@@ -50,6 +52,7 @@ export interface Spoken extends Observed {
   readonly came: readonly Message['kind'][]
   readonly facts: Readonly<Record<SideName, readonly Fact[]>>
   readonly isBroken: boolean
+  readonly times: SwitchoverTimes
 }
 
 export async function speak(trial: Trial): Promise<Spoken> {
@@ -137,6 +140,7 @@ class Conversation {
       came: this.#came,
       facts: { source: await journals.source.read(), destination: await journals.destination.read() },
       isBroken: this.#isBroken,
+      times: source.role.times,
     }
   }
 
@@ -153,7 +157,7 @@ class Conversation {
   /** Counts what is said, and ends where the trial wants it. */
   #breakable<S extends Message, R extends Message>(link: Link<S, R>): Link<S, R> {
     return {
-      roundTripMs: link.roundTripMs,
+      roundTripMs: this.#trial.roundTripMs ?? link.roundTripMs,
       close: why => {
         link.close(why)
       },

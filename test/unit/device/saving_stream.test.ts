@@ -452,6 +452,29 @@ describe('a failure behind what was read', () => {
   })
 })
 
+describe('chunksToRelease()', () => {
+  it('comes to the end and leaves the session open, which ends with its arc', async () => {
+    const { script, stream } = await saving('STOP_COPY')
+    const feeding = feed(script)
+    for await (const chunk of stream.chunksToRelease('end')) stream.release(chunk)
+    await feeding
+    await turn()
+    assert.deepEqual([stream.destroyed, script.session.closed], [false, false])
+    await stream.endSession(() => assert.fail('nobody reads'))
+    assert.deepEqual([stream.destroyed, script.session.closed], [true, true])
+  })
+
+  it('comes to the end again for who asks again', async () => {
+    const { script, stream } = await saving('STOP_COPY')
+    const feeding = feed(script)
+    for await (const chunk of stream.chunksToRelease('end')) stream.release(chunk)
+    await feeding
+    assert.deepEqual(await stream.chunksToRelease('end').next(), { done: true, value: 'end' })
+    for await (const chunk of stream) assert.fail(String(chunk))
+    assert.deepEqual([stream.readableEnded, script.session.closed], [true, true])
+  })
+})
+
 describe('release()', () => {
   it('gives back a chunk of chunksToRelease(), whenever it is called, and once', async () => {
     const { script, stream } = await saving('STOP_COPY')

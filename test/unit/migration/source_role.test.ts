@@ -28,4 +28,11 @@ describe('the source of a migration', () => {
     assert.ok(!sent.includes('yielded'), sent.join())
     assert.deepEqual(facts.source, ['yielded', 'reclaimed'])
   })
+
+  it('has the destination run from when the word came, less half of what a message and its answer take', async () => {
+    const { times: near } = await speak({ scene: mlx5 })
+    const { times: far } = await speak({ scene: mlx5, roundTripMs: 20 })
+    assert.equal(far.stoppingAt, near.stoppingAt)
+    assert.equal((near.runningAt ?? NaN) - (far.runningAt ?? NaN), 10)
+  })
 })
