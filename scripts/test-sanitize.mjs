@@ -250,7 +250,7 @@ async function runUnder(sanitizer, { seed, seconds }) {
   }
 }
 
-/** What each may spend on the stress: a minute in all. */
+/** What each spends on the stress. */
 const STRESS_SECONDS = 60
 
 function choose() {

@@ -141,7 +141,7 @@ export interface SessionCalls {
    * `write` returns. A backend that lacks it needs the memory until it answers.
    */
   readonly writeAhead?: number
-  /** From now on sums what is read or written, which costs about as much as reading it: before the first of either. */
+  /** From now on sums what is read or written, which costs time beside each call: before the first of either. */
   summarize?(): void
   /**
    * A copy loop in the data lane, while no read is under way: read(2) of the data_fd, as `read` makes it, and write(2) to

@@ -88,7 +88,7 @@ export class SavingStream extends Readable {
    * `'end'` after the last byte. It reads nothing by itself: somebody must consume. Rejects when the stream is destroyed.
    */
   async idle(): Promise<Pause> {
-    return await this.#until(() => this.#idleNow())
+    return await this.#until(() => (this.#isAllTaken ? 'end' : this.#idleNow()))
   }
 
   /**
@@ -136,8 +136,9 @@ export class SavingStream extends Readable {
           then(chunk)
           continue
         }
-        if (this.#ahead.over === 'end') {
-          if (!tellsEnd) return 'end'
+        // One that was destroyed has lost what lay there unread.
+        if (this.#ahead.over === 'end' && !this.destroyed) {
+          if (!tellsEnd) return this.#atEnd()
           this.#tellEnd()
         }
         const next = await this.#until(() => this.#whatNow(until))
@@ -296,6 +297,16 @@ export class SavingStream extends Readable {
     if (this.listenerCount('data') > 0) this.emit('data', chunk)
     else this.#releasable.add(chunk)
     return chunk
+  }
+
+  get #isAllTaken(): boolean {
+    return this.#ahead.over === 'end' && this.bufferedBytes === 0
+  }
+
+  /** Whoever waits for a pause hears of it by this alone. */
+  #atEnd(): 'end' {
+    this.#wake()
+    return 'end'
   }
 
   /** Only who reads an empty Readable has it tell its end. */

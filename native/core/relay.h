@@ -13,6 +13,7 @@ class DataFd;
 /// So much of a read is on its way before the rest is read: the other lane has work early, and what
 /// is left to be written when the last byte is read is little.
 constexpr size_t kRelayedBytes = kPieceBytes / 4;
+static_assert(kRelayedBytes >= kLeastLentBytes, "what is shorter is copied");
 
 /// What one session has read, for the data lane of another to write. Nobody waits for it.
 class RelayedPiece final : public Job {

@@ -452,7 +452,33 @@ describe('a failure behind what was read', () => {
   })
 })
 
+describe('a stream that is ended while what was read lies there', () => {
+  for (const way of ['chunks', 'chunksToRelease'] as const) {
+    it(`is no end for ${way}(), though the device had come to its own`, async () => {
+      const { script, device, stream } = await saving('STOP_COPY')
+      const loop = way === 'chunks' ? stream.chunks() : stream.chunksToRelease('end')
+      const first = loop.next()
+      for (const text of ['one', 'two']) (await script.session.nextRead()).answer(3, script.arc, text)
+      ;(await script.session.nextRead()).answer(0, script.arc)
+      assert.equal(((await first).value as Buffer).toString(), 'one')
+      await turn()
+      await device.reset()
+      await assert.rejects(loop.next(), { code: /ERR_VFIO_(SESSION_ENDED|STREAM_DESTROYED)/ })
+    })
+  }
+})
+
 describe('chunksToRelease()', () => {
+  it('tells who waits for a pause that it has come to the end', async () => {
+    const { script, stream } = await saving('STOP_COPY')
+    const idle = stream.idle()
+    const feeding = feed(script)
+    for await (const chunk of stream.chunksToRelease('end')) stream.release(chunk)
+    await feeding
+    assert.equal(await idle, 'end')
+    assert.equal(script.session.closed, false)
+  })
+
   it('comes to the end and leaves the session open, which ends with its arc', async () => {
     const { script, stream } = await saving('STOP_COPY')
     const feeding = feed(script)
