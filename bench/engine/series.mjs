@@ -5,7 +5,7 @@ import { moveByEngine } from './engine.mjs'
 import { moveByProgram } from './program.mjs'
 import { moveFresh, withPairs } from './bottled_pair.mjs'
 
-/** @typedef {{ downtimeMs: number, pausedMs: number, totalMs: number, bytes: number, precopyBytes: number, rounds: number | 'none' }} Moved */
+/** @typedef {{ downtimeMs: number, pausedMs: number, totalMs: number, bytes: number, precopyBytes: number, rounds: number | 'none', predictedMs?: number }} Moved */
 /** @typedef {Record<string, Moved[]>} Rounds by the names of the ways, one of each a round */
 
 const mebibyte = 2 ** 20
