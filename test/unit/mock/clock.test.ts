@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
-import { open } from 'node:fs/promises'
+import { open, rm } from 'node:fs/promises'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -72,7 +72,8 @@ describe('the virtual clock', () => {
 
   it('waits for a file that is being read or written', async () => {
     const clock = new VirtualClock()
-    const file = await open(join(tmpdir(), `vfio-migrate-clock-${process.pid}`), 'w+')
+    const path = join(tmpdir(), `vfio-migrate-clock-${process.pid}`)
+    const file = await open(path, 'w+')
     const sawAt: number[] = []
     try {
       const work = async (): Promise<void> => {
@@ -82,6 +83,7 @@ describe('the virtual clock', () => {
       await Promise.all([work(), clock.sleep(1)])
     } finally {
       await file.close()
+      await rm(path)
     }
     assert.deepEqual(sawAt, [0])
   })
