@@ -18,7 +18,7 @@ const RESULTS = join(ROOT, 'bench/results/policy.json')
 const DOCUMENT = join(ROOT, 'docs/performance.md')
 const FIGURES = join(ROOT, 'docs/performance')
 
-/** Families of workloads and their first seeds: the rule was tuned on one of them, and not on the other. */
+/** Families of workloads and their first seeds: the rule was tuned on one of them, among others, and not on the other. */
 const FAMILIES = { tuning: { family: 1, seed: 0 }, final: { family: 4, seed: 2000 } }
 
 function choose() {

@@ -3,6 +3,7 @@
 import { Estimator } from '../../dist/migration/estimate.js'
 import { overrun } from '../../dist/migration/overrun.js'
 import { presetPolicy } from '../../dist/migration/policy.js'
+import { promiseWaitMs } from '../../dist/migration/promise.js'
 import { steer } from '../../dist/migration/steer.js'
 import { Saving } from './device.mjs'
 import { shared } from './flow.mjs'
@@ -10,8 +11,6 @@ import { switchOver } from './switchover.mjs'
 
 /** After so many rounds a run is taken for one without an end. */
 const mostRounds = 10_000
-/** How long the engine waits for bytes that were promised. */
-const silenceMs = 200
 
 /** @type {Record<import('./workloads.mjs').Driver, import('../../dist/kernel/drivers.js').PrecopyClass>} */
 const precopyClass = { mlx5: 'incremental', virtio: 'full', setup: 'setup', none: 'none' }
@@ -81,6 +80,8 @@ export class Endless extends Error {}
 class Port {
   savings
   movedBytes = 0
+  /** @type {import('../../dist/migration/progress.js').RoundSample[][]} by device */
+  #samples
   #world
   #now
 
@@ -88,6 +89,7 @@ class Port {
   constructor(world) {
     this.#world = world
     this.savings = world.workload.devices.map((_, index) => new Saving(world, index, 0))
+    this.#samples = this.savings.map(() => [])
     this.#now = Math.max(...this.savings.map(({ enteredAt }) => enteredAt))
   }
 
@@ -111,6 +113,7 @@ class Port {
       if (!answer) return undefined
       const sample = this.#sample(answer, sent[index], index, askedAt)
       endsAt = Math.max(endsAt, sample.endsAt)
+      this.#samples[index].push(sample.sample)
       return sample.sample
     })
     this.#now = endsAt
@@ -137,7 +140,7 @@ class Port {
     const asked = { askedAt, askMs: answeredAt - askedAt, initialBytes, dirtyBytes, reinit, bytes }
     if (bytes === 0) {
       const isAwaited = initialBytes + dirtyBytes > 0
-      const endsAt = isAwaited ? answeredAt + silenceMs : answeredAt
+      const endsAt = isAwaited ? answeredAt + promiseWaitMs(this.#samples[index]) : answeredAt
       return { endsAt, sample: { ...asked, firstByteMs: 0, sendMs: 0, loadMs: 0 } }
     }
     const { loadMs, loadBytesPerMs } = this.savings[index].device

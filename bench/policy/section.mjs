@@ -26,7 +26,7 @@ const parts = {
   'mlx5 that dirties nothing': ({ workload }) =>
     workload.devices[0].driver === 'mlx5' && workload.dirtyOfLink === 0,
   'mlx5 with phases': ({ workload: { devices } }) => devices.some(({ phases }) => phases),
-  'mlx5 that begins anew': ({ workload: { devices } }) => devices.some(({ reinitMeanMs }) => reinitMeanMs),
+  'mlx5 that begins anew': ({ workload: { devices } }) => devices.some(({ reinit }) => reinit),
   'mlx5 that gives pre-copy up': ({ workload: { devices } }) =>
     devices.some(({ failsAtSave }) => failsAtSave),
   virtio: ({ workload: { devices } }) => devices[0].driver === 'virtio',
@@ -65,7 +65,7 @@ const body = ({
   tuning,
 }) => `When to stop pre-copying, judged in a **simulation on virtual time: no device, no kernel and no network has been measured here**. The loop, the estimator, the policy and the rule to turn back are the ones that \`migrate()\` runs; the devices are numbers that follow the drivers' rules, with times that are noisy in a way that the engine cannot see. \`npm run bench:policy\` makes ${final.workloads} workloads × ${final.seeds} seeds and gives the same numbers every time: [bench/results/policy.json](../bench/results/policy.json).
 
-A workload draws a state of 1 MiB to 4 GiB (qat, hisi_acc and mtty: some bytes; pds: 64 KiB), 0 to 120 % of the link dirtied, a link of 1 to 100 Gb/s, SAVE at 0.5 to 5 and LOAD at 0.3 to 4 times its speed, SUSPEND of 0.1 to 20 ms, and other commands of 0.05 to 10 ms; a fifth are sets of two to four devices. Some save their final image in chunks, write a small working set again and again, change their rate up to twentyfold from one moment to the next, begin anew (REINIT), or give pre-copy up without a word. The limit is 300 ms. Three contestants meet in the same worlds:
+A workload draws a state of 1 MiB to 4 GiB (qat, hisi_acc and mtty: some bytes; pds: 64 KiB), 0 to 120 % of the link dirtied, a link of 1 to 100 Gb/s, SAVE at 0.5 to 5 and LOAD at 0.3 to 4 times its speed, and a firmware whose commands take 0.1 to 20 ms, of every fourth one 20 to 100 ms: SUSPEND, SAVE and LOAD up to twice or half of that each, QUERY less; a fifth are sets of two to four devices. Some save their final image in chunks, write a small working set again and again, change their rate up to twentyfold from one moment to the next, begin anew (REINIT) once or several times in short order, or give pre-copy up without a word. The limit is 300 ms. Three contestants meet in the same worlds:
 
 - **no pre-copy**: stopped at once.
 - **the threshold rule** of QEMU 10.0, for devices alone, with no cap on the bandwidth: it stops when MIG_DATA_SIZE is below measured bandwidth × limit, and never where it is not. It is said not to end after 3 s of trying with all initial bytes loaded.
@@ -73,7 +73,7 @@ A workload draws a state of 1 MiB to 4 GiB (qat, hisi_acc and mtty: some bytes; 
 
 ${table(rowCells(rows, tuning.rows))}
 
-The rule was tuned on one family of workloads and seeds, whose figures are _while tuning_; _ratio_ is of another family, with other seeds, that it was not tuned on. What either of them misses is not met. *Where there is something to gain*: images make more than half of the downtime without pre-copy, and less than half of the link is dirtied. *Where it chose to switch*: pre-copy could have gone on, and the downtime foreseen was within the limit; where nothing can improve, or three rounds without gain are over the limit, it switches for want of anything better.
+The rule was tuned on families of workloads and seeds of which one has the figures _while tuning_; _ratio_ is of another family, with other seeds, that it was not tuned on. What either of them misses is not met. *Where there is something to gain*: the bytes of images make more than half of the downtime without pre-copy, and less than half of the link is dirtied. *Where it chose to switch*: pre-copy could have gone on, and the downtime foreseen was within the limit; where nothing can improve, or three rounds without gain are over the limit, it switches for want of anything better.
 
 A device that begins anew between its last image and the switch has its whole state to give, which nothing tells before it stands. Then its first record does, and where that would make half as much again of the limit the source runs again, the migration has failed, and may be tried once more. That is a run that ends, and no switch: it counts as not within the limit and as not foreseen; its pause is its downtime in the comparisons. ${pauses(final)}; while tuning, ${pauses(tuning)}.
 
@@ -85,7 +85,7 @@ Of whom how many downtimes were foreseen within 20 %, how many rounds they took,
 
 ${table([['kind', 'runs', 'foreseen', 'turned back', 'rounds', 'moved'], ...final.details.map(detailCells)])}
 
-Where a device has no pre-copy nothing was measured before it stands, and the prediction is a guess from its size; of qat, hisi_acc and mtty, and of a device that dirties nothing, no image of the final one's size was seen, so that the time of a SAVE and a LOAD is a guess too.
+Where a device has no pre-copy nothing but its arcs was measured before it stands, and the prediction is a guess from its size; of qat, hisi_acc and mtty, and of a device that dirties nothing, no image of the final one's size was seen, so that the time of a SAVE and a LOAD is a guess too, from what the firmware took to be suspended.
 `
 
 /** @param {Results['rows']} rows @param {Row[]} tuned @returns {string[][]} */

@@ -6,7 +6,7 @@ import { headerBytes } from './device.mjs'
 /**
  * @typedef {object} Switchover
  * @property {number} downtimeMs
- * @property {number} imageMs the part of it between the arcs: images saved, sent and loaded
+ * @property {number} imageMs the part of it that the bytes of images take: an image of nothing is asked for, saved and loaded too
  * @property {number} bytes
  * @property {boolean} turnedBack the source runs again; downtimeMs is what it stood, and no image was loaded
  *
@@ -44,7 +44,8 @@ export function switchOver(world, at, bytesOf, turnsBack = () => false) {
   const participatedAt = heldAt + world.command(world.workload.participantMs)
   const runningAt = startAll(world, participatedAt)
   const stoppedAt = Math.max(...images.map(image => image.stoppedAt))
-  return { downtimeMs: runningAt - at, imageMs: heldAt - stoppedAt, bytes, turnedBack: false }
+  const emptyMs = Math.max(...devices.map(({ queryMs, saveMs, loadMs }) => queryMs + saveMs + loadMs)) + rttMs
+  return { downtimeMs: runningAt - at, imageMs: heldAt - stoppedAt - emptyMs, bytes, turnedBack: false }
 }
 
 /**

@@ -11,7 +11,8 @@ import { Dice } from './random.mjs'
  * @property {number} workingSetBytes
  * @property {boolean} inTurn the pages are written in turn, and not at random
  * @property {{ ratio: number, meanMs: number } | undefined} phases the rate is `ratio` times as high in every second one
- * @property {number | undefined} reinitMeanMs how far apart the moments are at which it begins anew
+ * @property {{ meanMs: number, burst: number, gapMs: number } | undefined} reinit it begins anew `burst` times, with `gapMs`
+ *   between them, and again after `meanMs`; all on average but the first
  * @property {number | undefined} failsAtSave the SAVE of this number fails, and the driver gives pre-copy up
  * @property {number | undefined} chunkBytes
  * @property {number} saveBytesPerMs
@@ -84,6 +85,19 @@ const stateBytes = {
   none: dice => (dice.chance(0.5) ? 64 * KiB : dice.magnitude(MiB, 4 * GiB)),
 }
 
+/** What its commands take, of which none says how many bytes it is for: one firmware in four is slow at all of them. @param {Dice} dice */
+function commands(dice) {
+  const pace = dice.chance(0.25) ? dice.magnitude(20, 100) : dice.magnitude(0.1, 20)
+  const suspendMs = pace * dice.magnitude(0.5, 2)
+  return {
+    saveMs: pace * dice.magnitude(0.5, 2),
+    loadMs: pace * dice.magnitude(0.5, 2),
+    queryMs: pace * dice.magnitude(0.05, 0.5),
+    suspendMs,
+    resumeMs: suspendMs * dice.uniform(0.7, 1.4),
+  }
+}
+
 /**
  * @param {Dice} dice
  * @param {{ driver: Driver, linkBytesPerMs: number, dirtyBytesPerMs: number, isChunked: boolean }} drawn
@@ -91,7 +105,6 @@ const stateBytes = {
  */
 function device(dice, { driver, linkBytesPerMs, dirtyBytesPerMs, isChunked }) {
   const size = Math.round(stateBytes[driver](dice))
-  const suspendMs = dice.magnitude(0.1, 20)
   const isBusy = driver === 'mlx5'
   return {
     driver,
@@ -100,16 +113,21 @@ function device(dice, { driver, linkBytesPerMs, dirtyBytesPerMs, isChunked }) {
     workingSetBytes: dice.chance(0.4) ? size : size * dice.magnitude(0.02, 1),
     inTurn: dice.chance(0.5),
     phases: isBusy && dice.chance(0.3) ? phases(dice, dirtyBytesPerMs / linkBytesPerMs) : undefined,
-    reinitMeanMs: isBusy && dice.chance(0.1) ? dice.magnitude(2000, 30_000) : undefined,
+    reinit: isBusy && dice.chance(0.1) ? reinits(dice) : undefined,
     failsAtSave: isBusy && dice.chance(0.04) ? dice.of([1, 2, 3, 4]) : undefined,
     chunkBytes: isChunked && size > 8 * MiB + header ? 8 * MiB : undefined,
     saveBytesPerMs: linkBytesPerMs * dice.magnitude(0.5, 5),
     loadBytesPerMs: linkBytesPerMs * dice.magnitude(0.3, 4),
-    saveMs: dice.magnitude(0.1, 10),
-    loadMs: dice.magnitude(0.1, 10),
-    queryMs: dice.magnitude(0.05, 3),
-    suspendMs,
-    resumeMs: suspendMs * dice.uniform(0.7, 1.4),
+    ...commands(dice),
+  }
+}
+
+/** @param {Dice} dice */
+function reinits(dice) {
+  return {
+    meanMs: dice.magnitude(2000, 30_000),
+    burst: dice.of([1, 2, 3, 5]),
+    gapMs: dice.magnitude(20, 500),
   }
 }
 

@@ -100,13 +100,16 @@ class Nature {
 
   /** It has begun anew between two moments: everything counts as changed. @param {number} from @param {number} to */
   beganAnew(from, to) {
-    const { reinitMeanMs } = this.device
-    if (reinitMeanMs === undefined) return false
+    const { reinit } = this.device
+    if (reinit === undefined) return false
+    const { meanMs, burst, gapMs } = reinit
     const number = (/** @type {number} */ at) =>
       stretchAt(
         this.#reinits,
         at,
-        next => reinitMeanMs * -Math.log(1 - uniform(this.#seed, key.reinit, this.#index, next)),
+        next =>
+          (next % burst === 1 % burst ? meanMs : gapMs) *
+          -Math.log(1 - uniform(this.#seed, key.reinit, this.#index, next)),
       )
     return number(to) > number(from)
   }

@@ -12,15 +12,17 @@ export class Estimator {
   readonly #devices: readonly DeviceCourse[]
   readonly #outlooks: readonly DeviceOutlook[]
   readonly #leastMsPerByte: number
+  readonly #handoverMs: number
   readonly #link = new CostLine(0)
 
   /** The order of the devices is that of the samples of each round. */
   constructor(
     outlooks: readonly DeviceOutlook[],
-    { bandwidth = Infinity }: { bandwidth?: number | undefined } = {},
+    { bandwidth = Infinity, handoverMs = 0 }: Surroundings = {},
   ) {
     this.#outlooks = outlooks
     this.#leastMsPerByte = 1000 / bandwidth
+    this.#handoverMs = handoverMs
     this.#devices = outlooks.map(outlook => new DeviceCourse(outlook))
   }
 
@@ -106,9 +108,17 @@ export class Estimator {
     )
     const last = courses.reduce((a, b) => (length(a) >= length(b) ? a : b))
     const stopArcsMs = Math.max(...images.map(image => image.stopArcsMs))
-    const startArcsMs = Math.max(...this.#devices.map(({ startArcsMs }) => startArcsMs))
+    const startArcsMs = this.#handoverMs + Math.max(...this.#devices.map(({ startArcsMs }) => startArcsMs))
     return { bytes, parts: { stopArcsMs, ...last, startArcsMs, participantMs } }
   }
+}
+
+/** What holds for all devices of a migration. */
+export interface Surroundings {
+  /** Bytes a second that the link is limited to. */
+  readonly bandwidth?: number | undefined
+  /** What it takes, beside the arcs, to have the destination make three of them and say so: measured when it was prepared. */
+  readonly handoverMs?: number
 }
 
 /** Where devices stand that were stopped, in ms since their first stopping arc was begun. */

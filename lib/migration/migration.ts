@@ -15,7 +15,7 @@ import { Estimator, type Standing } from './estimate.ts'
 import type { Failure } from './failure.ts'
 import type { MigrationProgress } from './options.ts'
 import { Outflow, type SourceLink } from './outflow.ts'
-import { outlooks } from './outlook.ts'
+import { handoverOf, outlooks } from './outlook.ts'
 import { overrun, overrunError } from './overrun.ts'
 import type { Outcome } from './participant.ts'
 import { Participation } from './participation.ts'
@@ -188,7 +188,8 @@ export class Migration {
 
   async #precopy(prepared: Prepared): Promise<void> {
     const { bandwidth, clock, deadlineMs, participantMs, policy } = this.#options
-    const estimator = new Estimator(outlooks(this.#members, prepared), { bandwidth })
+    const handoverMs = handoverOf(this.#timeline.msOf('prepare'), prepared)
+    const estimator = new Estimator(outlooks(this.#members, prepared), { bandwidth, handoverMs })
     this.#estimator = estimator
     const cancel = deadlineMs === undefined ? undefined : clock.after(deadlineMs, () => this.#cutShort())
     try {

@@ -26,6 +26,11 @@ function outlook(member: SourceMember, preparing: readonly Arc[]): DeviceOutlook
   }
 }
 
+/** What of the time that preparing the destination took was none of its arcs', which its devices make at the same time. */
+export function handoverOf(prepareMs: number, { arcs }: Prepared): number {
+  return Math.max(0, prepareMs - Math.max(0, ...arcs.map(each => span(each) ?? 0)))
+}
+
 /** Undefined where there was none to be measured. */
 function span(arcs: readonly Arc[]): number | undefined {
   if (arcs.length === 0) return undefined

@@ -75,6 +75,11 @@ export class Timeline {
     if (time) time.ms = this.ms - time.startedMs
   }
 
+  /** How long a phase took; 0 for one that was not. */
+  msOf(phase: Phase): number {
+    return this.times.find(time => time.phase === phase)?.ms ?? 0
+  }
+
   /** In their order; one that did not end took until now. */
   get times(): PhaseTime[] {
     return phases.flatMap(phase => {

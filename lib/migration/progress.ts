@@ -49,7 +49,7 @@ export interface DowntimeParts {
   readonly saveMs: number
   readonly linkMs: number
   readonly loadMs: number
-  /** The arcs that let the destination run. */
+  /** The arcs that let the destination run, and what both sides say to each other about them. */
   readonly startArcsMs: number
   /** What the participant takes while the devices stand. */
   readonly participantMs: number

@@ -7,12 +7,10 @@ import { driverManners } from '../kernel/drivers.ts'
 import { Condition } from './condition.ts'
 import type { Outflow } from './outflow.ts'
 import type { RoundSample } from './progress.ts'
+import { promiseWaitMs } from './promise.ts'
 import { savingBegins } from './saving.ts'
 import type { Side } from './side.ts'
 import type { Stop } from './stop.ts'
-
-/** The least and the most that is waited for bytes that were promised, in ms. */
-const promiseLimits = { least: 1000, most: 10_000 }
 
 /** What a device that stands has announced of its last image, by the headers of its records. */
 export interface Announced {
@@ -190,14 +188,8 @@ export class SourceMember {
     throw new VfioError('ERR_VFIO_INCOMPLETE', `'${name}' ${why}`, { device: name })
   }
 
-  /** An image takes about as long as the ones before it, and one that never comes must not hold everybody up. */
   async #ask(): Promise<PrecopyInfo> {
-    const longest = Math.max(0, ...this.samples.map(({ askMs, firstByteMs }) => Math.max(askMs, firstByteMs)))
-    const waitMs =
-      this.samples.length === 0
-        ? promiseLimits.most
-        : Math.min(promiseLimits.most, Math.max(promiseLimits.least, 4 * longest))
-    return await this.side.device.precopyInfo({ waitMs })
+    return await this.side.device.precopyInfo({ waitMs: promiseWaitMs(this.samples) })
   }
 
   async #move(until: Pause): Promise<{ bytes: number; firstAt: number | undefined }> {

@@ -17,9 +17,11 @@ const resolution = 0.01
 /** How far a line is trusted before it has foreseen anything. */
 const unprovenError = 0.25
 const leastError = 0.05
-/** How far a measurement may be wrong, and how far the assumed cost of no bytes, in ms. */
+/** How far a measurement may be wrong, and by how many ms at least the assumed cost of no bytes. */
 const measuredError = 0.07
 const assumedErrorMs = 5
+/** Sizes nearer to each other do not tell what no bytes cost. */
+const apart = 1.5
 
 /**
  * What bytes cost: `at(bytes)` = a + bytes / rate, as SAVE, LOAD and a link have it, fitted to what was measured so that
@@ -32,7 +34,7 @@ export class CostLine {
   #msPerByte = 0
   #squaredError = unprovenError ** 2
 
-  /** `assumedMs` is what nothing at all is taken to cost, as long as nothing small has been measured. */
+  /** `assumedMs` is what nothing at all is taken to cost, as long as what was measured does not tell it. */
   constructor(assumedMs: number) {
     this.#assumedMs = assumedMs
   }
@@ -69,7 +71,7 @@ export class CostLine {
    * assumed only tells where measurements do not. Neither part of a cost is below zero.
    */
   #fit(): void {
-    const fixedWeight = (measuredError / assumedErrorMs) ** 2
+    const fixedWeight = (measuredError / this.#fixedError) ** 2
     const byteWeight = (measuredError / this.#assumedByteError) ** 2
     let [one, x, y] = [fixedWeight, 0, fixedWeight * this.#assumedMs]
     let [xx, xy] = [byteWeight, byteWeight / assumedBytesPerMs]
@@ -89,11 +91,19 @@ export class CostLine {
     else this.#set(fixed, slope)
   }
 
-  /** The cost of a byte may be twice what is assumed, or half of what no fixed cost explains. */
+  /** How far the cost of no bytes may be from the assumed one: where two sizes tell it, what was assumed hardly matters. */
+  get #fixedError(): number {
+    const assumed = Math.max(assumedErrorMs, this.#assumedMs)
+    const sizes = this.#costs.map(({ bytes }) => bytes)
+    if (Math.max(...sizes) < apart * Math.min(...sizes)) return assumed
+    return Math.max(assumed, Math.min(...this.#costs.map(({ ms }) => ms)) / 2)
+  }
+
+  /** The cost of a byte may be off by what is assumed of it, or by all that no fixed cost explains. */
   get #assumedByteError(): number {
     const { ms, bytes } = this.#costs.reduce((a, b) => (a.bytes >= b.bytes ? a : b))
     const unexplained = Math.max(0, ms - this.#assumedMs - assumedErrorMs)
-    return Math.max(1 / assumedBytesPerMs, unexplained / Math.max(bytes, 1) / 2)
+    return Math.max(1 / assumedBytesPerMs, unexplained / Math.max(bytes, 1))
   }
 
   #set(fixedMs: number, msPerByte: number): void {

@@ -16,14 +16,17 @@ export interface FinalImage {
   readonly records: number
 }
 
-/** What a firmware's command takes as long as nobody knows better: a guess. */
-const commandMs = 2
+/** What a firmware's command takes where none was measured, in ms: a guess. */
+const assumedCommandMs = 2
+
+/** A size that nobody tells is not within any limit: what QEMU takes it for as well, in bytes. */
+const unknownBytes = 100 * 2 ** 30
 
 /** What the rounds have shown of one device, and what follows from that for the image that is left. */
 export class DeviceCourse {
   readonly #outlook: DeviceOutlook
-  readonly #saves = new CostLine(commandMs)
-  readonly #loads = new CostLine(commandMs)
+  readonly #saves: CostLine
+  readonly #loads: CostLine
   readonly #increments = new Increments()
   #rounds = 0
   #askMs = Infinity
@@ -40,10 +43,12 @@ export class DeviceCourse {
 
   constructor(outlook: DeviceOutlook) {
     this.#outlook = outlook
+    this.#saves = new CostLine(this.#commandMs)
+    this.#loads = new CostLine(this.#commandMs)
     this.#initialBytesLeft = outlook.precopy === 'none' ? 0 : 1
-    if (outlook.precopy === 'full' && outlook.precopyArcMs !== undefined) {
-      this.#saves.observe(outlook.stateBytes ?? 0, outlook.precopyArcMs)
-    }
+    const { precopy, precopyArcMs, stateBytes } = outlook
+    if (precopy === 'full' && precopyArcMs !== undefined && stateBytes !== undefined)
+      this.#saves.observe(stateBytes, precopyArcMs)
   }
 
   get initialBytesLeft(): number {
@@ -104,10 +109,10 @@ export class DeviceCourse {
 
   /** The whole of it: what the first image had or, where that need not hold all, MIG_DATA_SIZE. */
   get #full(): number {
-    const { chunkBytes, stateBytes = 0 } = this.#outlook
+    const { chunkBytes, stateBytes } = this.#outlook
     return chunkBytes === undefined
-      ? (this.#fullBytes ?? stateBytes)
-      : Math.max(this.#fullBytes ?? 0, stateBytes)
+      ? (this.#fullBytes ?? stateBytes ?? unknownBytes)
+      : Math.max(this.#fullBytes ?? 0, stateBytes ?? 0)
   }
 
   /** Were its stopping begun at `at`, on the clock of the samples. */
@@ -131,24 +136,33 @@ export class DeviceCourse {
     return this.#stopArcsMs
   }
 
-  /** Two commands, where they were not measured. */
+  /** Two commands. */
   get #stopArcsMs(): number {
-    return this.#outlook.stopArcsMs ?? 2 * commandMs
+    return 2 * this.#commandMs
+  }
+
+  /** A firmware that is slow at one command is slow at all of them. */
+  get #commandMs(): number {
+    const { stopArcsMs } = this.#outlook
+    return stopArcsMs === undefined ? assumedCommandMs : stopArcsMs / 2
   }
 
   #costs(bytes: number, fears: number): FinalImage {
     const record = Math.min(bytes, this.#outlook.chunkBytes ?? Infinity)
+    const assumedMs = this.#commandMs + record / assumedBytesPerMs
     return {
       bytes,
       records: record > 0 ? bytes / record : 1,
       stopArcsMs: this.#stopArcsMs + (this.#askMs < Infinity ? this.#askMs : 0),
-      saveMs: (this.#saves.at(record) ?? commandMs) * (1 + fears * this.#saves.error),
-      loadMs: (this.#loads.at(record) ?? record / assumedBytesPerMs) * (1 + fears * this.#loads.error),
+      saveMs: (this.#saves.at(record) ?? assumedMs) * (1 + fears * this.#saves.error),
+      loadMs: (this.#loads.at(record) ?? assumedMs) * (1 + fears * this.#loads.error),
     }
   }
 
   #finalBytes(at: number): number {
-    if (this.#outlook.precopy !== 'incremental') return this.#outlook.stateBytes ?? this.#full
+    const { precopy, stateBytes } = this.#outlook
+    if (precopy === 'full') return stateBytes ?? this.#full
+    if (precopy !== 'incremental') return stateBytes ?? unknownBytes
     const increment = this.#isTracked ? this.#increments.at(this.#untrackedMs(at)) : undefined
     return increment === undefined ? this.#full : Math.min(this.#full, increment + this.#owedBytes)
   }

@@ -193,11 +193,11 @@ describe('the simulation', () => {
   })
 
   it('turns back where a device has begun anew, and would have stood for longer', async () => {
-    // One of a set of three, between its last image and the switch.
-    const subject = workloads(1, 76)[75] ?? assert.fail()
+    // Between its last image and the switch.
+    const subject = workloads(1, 38)[37] ?? assert.fail()
     const [back, on] = [
-      await ours(new World(subject, 24)),
-      await ours(new World(subject, 24), { onOverrun: 'switch' }),
+      await ours(new World(subject, 16)),
+      await ours(new World(subject, 16), { onOverrun: 'switch' }),
     ]
     assert.deepEqual([back.turnedBack, on.turnedBack], [true, false])
     assert.equal(back.bytes, on.bytes, 'until then it is the same')

@@ -171,6 +171,36 @@ describe('Estimator', () => {
     assert.ok(!estimator.canImprove)
   })
 
+  it('takes commands that were not measured for as slow as those that stop a device', () => {
+    const estimator = new Estimator([{ precopy: 'none', stateBytes: 4096, stopArcsMs: 80 }])
+    const { saveMs, loadMs: loading, startArcsMs } = estimator.predict(0).parts
+    near(saveMs, 40)
+    near(loading, 40)
+    assert.equal(startArcsMs, 80)
+  })
+
+  it('adds to the arcs that start what a handover takes beside them', () => {
+    const estimator = new Estimator([outlook, outlook], { handoverMs: 9 })
+    assert.equal(estimator.predict(0).parts.startArcsMs, 6 + 9)
+  })
+
+  it('takes a size that nobody tells for one that is within no limit, until it is seen', () => {
+    const untold = { stateBytes: undefined, stopArcsMs: 6 }
+    for (const precopy of ['none', 'setup', 'full', 'incremental'] as const) {
+      const { downtimeMs, bytes } = new Estimator([{ ...untold, precopy }]).predict(0)
+      assert.ok(bytes > 1e10 && downtimeMs > 1e4, `${precopy}: ${bytes} bytes, ${downtimeMs} ms`)
+    }
+    const full = new Estimator([{ ...untold, precopy: 'full', precopyArcMs: 42 }])
+    full.observe([{ ...sample({ askedAt: 0, bytes: 40 * MB, isFirst: true }), askMs: 1 }])
+    assert.equal(full.predict(500).bytes, 40 * MB)
+    const setup = new Estimator([{ ...untold, precopy: 'setup' }])
+    setup.observe([{ ...sample({ askedAt: 0, bytes: 40, isFirst: true }), firstByteMs: 0 }])
+    assert.ok(setup.predict(10).bytes > 1e10)
+    const incremental = new Estimator([{ ...untold, precopy: 'incremental' }])
+    rounds(incremental, 4)
+    assert.ok(incremental.predict(500).bytes < 40 * MB)
+  })
+
   it('has nothing to hope for without pre-copy', () => {
     const estimator = new Estimator([{ ...outlook, precopy: 'none' }])
     assert.deepEqual(

@@ -30,6 +30,7 @@ describe('Timeline', () => {
     ])
     assert.deepEqual(told, ['load', 'precopy'])
     assert.deepEqual([timeline.ms, timeline.begunAt], [12, 1000])
+    assert.deepEqual([timeline.msOf('load'), timeline.msOf('prepare')], [5, 0])
   })
 
   it('is begun by the first of several devices and ended by the last, and told once', () => {

@@ -30,6 +30,19 @@ describe('CostLine', () => {
     near(line.at(0), 4)
   })
 
+  it('finds that a slow command takes as long for a few bytes as for many', () => {
+    const line = measured(
+      [
+        [4 * MB, 120],
+        [MB, 120],
+        [MB, 121],
+      ],
+      2,
+    )
+    near(line.at(MB), 120, 0.05)
+    near(line.at(0.1 * MB), 120, 0.15)
+  })
+
   it('takes the assumed cost of nothing where only much was measured', () =>
     near(measured([[100 * MB, 101]]).at(0), 1))
 
@@ -40,6 +53,19 @@ describe('CostLine', () => {
         [101 * MB, 1080],
         [99 * MB, 990],
       ]).at(0) ?? 0) < 2,
+    ))
+
+  it('goes by the assumed cost of nothing where one size was measured, however slow', () =>
+    near(
+      measured(
+        [
+          [100 * MB, 400],
+          [110 * MB, 440],
+        ],
+        40,
+      ).at(0),
+      40,
+      0.2,
     ))
 
   it('has no cost below nothing, and none that falls with the bytes', () => {
