@@ -91,10 +91,12 @@ function checkOptions({ override = [], onDeadline, deadline, ...options }: MoveO
     )
   if (onDeadline !== undefined && deadline === undefined)
     throw new UsageError('--on-deadline says what happens at the deadline: say --deadline, too')
-  const { participant, quiesce, running, resumed, pci, momentLimit } = options
+  const { participant, quiesce, running, resumed, pci, momentLimit, participantTime } = options
   const isNamed = [participant, quiesce, running, resumed, pci].some(one => one !== undefined)
-  if (momentLimit !== undefined && !isNamed)
-    throw new UsageError('--moment-limit is for a participant: say --participant, --pci or a command, too')
+  const idle = Object.entries({ '--moment-limit': momentLimit, '--participant-time': participantTime })
+  const [useless] = idle.find(([, value]) => value !== undefined && !isNamed) ?? []
+  if (useless !== undefined)
+    throw new UsageError(`${useless} is for a participant: say --participant, --pci or a command, too`)
 }
 
 function planOptions({ override, p2pDma, perPfLimit, precopy }: MoveOptions): PlanOptions {
@@ -106,7 +108,7 @@ function migrateOptions(
   options: MoveOptions,
   { participant, limits }: Seat,
 ): Omit<MigrateOptions, 'from' | 'to'> {
-  const { override, p2pDma, perPfLimit, precopy, bandwidth, onStuck } = options
+  const { override, p2pDma, perPfLimit, precopy, bandwidth, onStuck, participantTime } = options
   const { downtimeLimit, deadline, onDeadline, maxRounds, onStall, onOverrun } = options
   const given = {
     overrides: override,
@@ -118,6 +120,7 @@ function migrateOptions(
     onOverrun,
     maxRounds,
     participant,
+    participantMs: participantTime,
     downtimeLimitMs: downtimeLimit,
     deadlineMs: deadline,
   }

@@ -9,8 +9,9 @@ export interface ParticipantOptions {
   readonly running?: string
   readonly resumed?: string
   readonly pci?: boolean
-  /** Milliseconds. */
+  /** Milliseconds, as is `participantTime`. */
   readonly momentLimit?: number
+  readonly participantTime?: number
 }
 
 const scheme = 'unix:'
@@ -34,6 +35,10 @@ export const participantOptions: readonly Option[] = [
     '--moment-limit <seconds>',
     'how long each of them may take, each time (10 unless told)',
   ).argParser(millisecondsOf),
+  new Option(
+    '--participant-time <ms>',
+    'what they take while the devices stand, for the downtime that is foreseen (nothing unless told)',
+  ).argParser(durationMsOf),
 ]
 
 export const participantDetails = `
@@ -48,6 +53,12 @@ function pathOf(text: string): string {
 function commandOf(text: string): string {
   if (text.trim() !== '') return text
   throw new InvalidArgumentError('It is a command line for /bin/sh, such as ./pause.sh.')
+}
+
+function durationMsOf(text: string): number {
+  const ms = Number(text)
+  if (text.trim() !== '' && ms >= 0 && ms < Infinity) return ms
+  throw new InvalidArgumentError('It is a number of milliseconds from 0 on, such as 20.')
 }
 
 const longestSeconds = 86_400

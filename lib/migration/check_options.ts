@@ -2,6 +2,7 @@
 import { checkPreflightOptions } from '../checks/preflight.ts'
 import type { Clock } from '../clock.ts'
 import type { Device } from '../device/device.ts'
+import { guarded } from './guarded.ts'
 import type { MigrateOptions } from './options.ts'
 import { checkLimits, checkParticipant, type MomentLimits } from './participation.ts'
 import { presetPolicy, type PresetPolicyOptions } from './policy.ts'
@@ -77,11 +78,15 @@ function checkEach(options: unknown): void {
 }
 
 function policyOf(policy: Policy | undefined, options: PresetPolicyOptions): Policy {
-  if (policy === undefined) return presetPolicy(options)
-  const other = Object.keys(preset).find(name => options[name as keyof PresetPolicyOptions] !== undefined)
-  if (other === undefined) return policy
+  const preset = presetPolicy(options)
+  if (policy === undefined) return preset
+  const other = decidedByPolicy.find(name => options[name] !== undefined)
+  if (other === undefined) return guarded(policy, options)
   throw new TypeError(`'policy' decides alone: '${other}' would do nothing beside it. Give one of the two`)
 }
+
+/** A deadline holds whoever decides. */
+const decidedByPolicy = ['downtimeLimitMs', 'maxRounds', 'onStall', 'onOverrun'] as const
 
 /** By what is called on them: another copy of this library makes devices as well. */
 function devicesOf(given: unknown, name: 'from' | 'to'): readonly Device[] {

@@ -19,7 +19,10 @@ export interface MigrateOptions extends PresetPolicyOptions {
   readonly participantLimits?: Partial<Record<Moment, number>>
   /** What the participant is expected to take while the devices stand, in ms: it is foreseen as no time unless told. */
   readonly participantMs?: number
-  /** The stop rule, in place of `downtimeLimitMs` and the other presets. */
+  /**
+   * The stop rule, in place of `downtimeLimitMs`, `maxRounds`, `onStall` and `onOverrun`. A deadline is kept beside it, and it
+   * is not asked whether initial bytes are to be loaded: it can switch when they are.
+   */
   readonly policy?: Policy
   /** False stops the source at once, and moves everything while it stands. */
   readonly precopy?: boolean

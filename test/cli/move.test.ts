@@ -37,6 +37,12 @@ describe('vfio-migrate move', function () {
     }
   })
 
+  it('foresees what it is told that the participant takes', async () => {
+    const words = ['move', ...pair, '--release', '--running', 'true', '--participant-time', '20']
+    const { predicted } = await jsonOf(words, move)
+    assert.equal(predicted?.parts.participantMs, 20)
+  })
+
   describe('of a set', () => {
     it('moves all, and tells of each in the order of the command line', async () => {
       const moved = await jsonOf(['move', ...set, '--release'], move)

@@ -46,6 +46,11 @@ const cases: readonly (readonly [words: string, message: RegExp])[] = [
   ['--running=', commandLine],
   ['--resumed=', commandLine],
   ['--pci --moment-limit 0', /'--moment-limit <seconds>'.* It is a number of seconds above 0/],
+  ['--pci --participant-time -1', /'--participant-time <ms>'.* It is a number of milliseconds from 0 on/],
+  [
+    '--participant-time 5',
+    /--participant-time is for a participant: say --participant, --pci or a command, too/,
+  ],
   ['--moment-limit 5', /--moment-limit is for a participant: say --participant, --pci or a command, too/],
   ['--stay', /--stay, --exec and --release exclude each other/],
   ['mock:', /'mock:' has no destination: name one behind each source/],

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { migrate, openDevice, type Device } from 'vfio-migrate'
 import { MockDevice, VirtualClock } from 'vfio-migrate/mock'
 import { checkOptions } from '#lib/migration/check_options.js'
+import type { PolicyProgress, Reasoned } from '#lib/migration/progress.js'
 
 type Bad = readonly [what: string, options: Record<string, unknown>, name: string, message: RegExp]
 
@@ -34,6 +35,12 @@ const bad: readonly Bad[] = [
     { policy: () => 'switch', maxRounds: 2 },
     'TypeError',
     /'maxRounds' would do nothing/,
+  ],
+  [
+    'a deadline that is none, beside a policy',
+    { policy: () => 'switch', deadlineMs: 0 },
+    'RangeError',
+    /deadlineMs/,
   ],
   ['a DMA log without anybody to tell', { dmaLogging: {} }, 'TypeError', /dmaLogging\.onDirty/],
   [
@@ -95,9 +102,13 @@ describe('the options of migrate()', () => {
     assert.equal(typeof checked.policy, 'function')
   })
 
-  it('take a stop rule of the caller in place of the presets', () => {
+  it('take a stop rule of the caller in place of the presets, and a deadline beside it', () => {
     const [from, to] = devices
-    const policy = (): 'switch' => 'switch'
-    assert.equal(checkOptions({ from, to, policy }).policy, policy)
+    const policy = (): 'continue' => 'continue'
+    const { policy: taken } = checkOptions({ from, to, policy, deadlineMs: 50, onDeadline: 'abort' })
+    const at = (elapsedMs: number): unknown =>
+      taken({ elapsedMs, initialBytesLeft: 0, canImprove: true } as PolicyProgress)
+    assert.equal(at(49), 'continue')
+    assert.equal((at(50) as Reasoned).decision, 'abort')
   })
 })

@@ -12,8 +12,7 @@ const plan = await dryRun([from], [to]) // touches nothing
 assert.ok(plan.possible)
 
 // Not in the first minute, unless it costs next to nothing.
-const policy: Policy = ({ elapsedMs, initialBytesLeft, predicted }) => {
-  if (initialBytesLeft > 0) return 'continue'
+const policy: Policy = ({ elapsedMs, predicted }) => {
   if (predicted.downtimeMs < 20) return { decision: 'switch', why: 'it costs next to nothing' }
   return elapsedMs < 60_000 ? 'continue' : 'abort'
 }
