@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { checkLoggedMemory } from './dma_log.ts'
 import type { Finding, Move, PreflightOptions } from './preflight_facts.ts'
 import { identityRules } from './preflight_identity.ts'
 import { networkRules } from './preflight_network.ts'
@@ -18,7 +19,8 @@ export const preflightRules: readonly PreflightRule[] = [
 
 /**
  * Every rule that applies to a move, whether it is overridden or not.
- * @throws TypeError for the id of no rule, or of one that cannot be overridden; RangeError for a limit below 1.
+ * @throws TypeError for the id of no rule, or of one that cannot be overridden; RangeError for a limit below 1; either for
+ *   memory that cannot be logged.
  */
 export function findingsOf(move: Move): Finding[] {
   const { overrides = [] } = move.options
@@ -30,9 +32,10 @@ export function findingsOf(move: Move): Finding[] {
   })
 }
 
-/** @throws TypeError for the id of no rule, or of one that cannot be overridden; RangeError for a limit below 1. */
-export function checkPreflightOptions({ overrides = [], perPfLimit }: PreflightOptions): void {
+/** @throws as {@link findingsOf}. */
+export function checkPreflightOptions({ overrides = [], perPfLimit, dmaLogging }: PreflightOptions): void {
   for (const id of overrides) checkOverride(id)
+  if (dmaLogging !== undefined) checkLoggedMemory(dmaLogging)
   if (perPfLimit === undefined) return
   if (typeof perPfLimit !== 'number') throw new TypeError('perPfLimit must be a number of virtual functions')
   if (!(perPfLimit >= 1)) throw new RangeError(`perPfLimit must be at least 1: ${perPfLimit}`)

@@ -4,6 +4,7 @@ import type { HardwareFacts } from '../host/hardware.ts'
 import type { MachineFacts } from '../host/machine.ts'
 import type { Capabilities } from '../kernel/feature.ts'
 import type { StateName } from '../kernel/state.ts'
+import type { LoggedMemory } from './dma_log.ts'
 
 /** What one side tells of a device before it moves. Plain JSON: the other side may be on another host. */
 export interface SideFacts {
@@ -44,6 +45,8 @@ export interface PreflightOptions {
   readonly noP2pDma?: boolean | undefined
   /** How many virtual functions of one physical function may move at a time; by default 4 for mlx5, any number for others. */
   readonly perPfLimit?: number | undefined
+  /** The DMA of the sources is to be logged. */
+  readonly dmaLogging?: LoggedMemory | undefined
 }
 
 /** What the rules look at. */

@@ -131,6 +131,20 @@ export const pairRules: readonly PreflightRule[] = [
     remedy: stateRemedy,
   }),
   perDevice({
+    id: 'no-dma-logging',
+    level: 'refuse',
+    overridable: false,
+    applies: ({ device: { capabilities }, role, move: { options } }) =>
+      role === 'source' &&
+      options.dmaLogging !== undefined &&
+      capabilities.stopCopy &&
+      !capabilities.dmaLogging,
+    cause: ({ device }) =>
+      `'${device.name}' does not log its DMA: its driver, its firmware or this kernel lacks VFIO_DEVICE_FEATURE_DMA_LOGGING_START, _STOP or _REPORT.`,
+    remedy: () =>
+      'Leave dmaLogging out: have the IOMMU track what is written, or take all memory of the device as written.',
+  }),
+  perDevice({
     id: 'blank-source',
     level: 'warn',
     applies: ({ device, role }) =>

@@ -18,10 +18,8 @@ export async function identify(
   backend: DeviceBackend,
   options: Pick<OpenOptions, 'precopyInfoV2' | 'buffers'>,
 ): Promise<Device> {
-  const { calls } = backend
   const flags = await askFlags(backend)
-  const dmaLogging = (await calls.probe(feature.DMA_LOGGING_START, operation.SET)) === 0
-  const capabilities = capabilitiesOf(Math.max(flags, 0), dmaLogging)
+  const capabilities = capabilitiesOf(Math.max(flags, 0), await logsDma(backend))
   const opened = backend.origin === 'opened'
   const keepsState = opened && capabilities.stopCopy && (driverManners(backend.driver)?.resetAtOpen ?? false)
   const wantsV2 = capabilities.preCopy && (options.precopyInfoV2 ?? opened)
@@ -50,6 +48,18 @@ async function askFlags({ calls, name }: DeviceBackend): Promise<number> {
     `'${name}' is not bound to an iommufd: whoever lends it must open it for real (VFIO_DEVICE_BIND_IOMMUFD) before passing it on`,
     { device: name, cause: error },
   )
+}
+
+/** Which takes all three calls; drivers offer all or none (log_ops of drivers/vfio/vfio_main.c). */
+async function logsDma({ calls }: DeviceBackend): Promise<boolean> {
+  const { SET, GET } = operation
+  for (const [id, offered] of [
+    [feature.DMA_LOGGING_START, SET],
+    [feature.DMA_LOGGING_STOP, SET],
+    [feature.DMA_LOGGING_REPORT, GET],
+  ] as const)
+    if ((await calls.probe(id, offered)) !== 0) return false
+  return true
 }
 
 async function optIn({ calls, name }: DeviceBackend): Promise<boolean> {

@@ -153,17 +153,8 @@ function aSignal(value: unknown, name: string): void {
   throw new TypeError(`'${name}' is an AbortSignal, and not ${typeof value}`)
 }
 
+/** The memory is looked at with what else the preflight is told. */
 function aDmaLog(value: unknown, name: string): void {
   if (!isObject(value)) throw new TypeError(`'${name}' is an object with ranges, pageSize and onDirty`)
-  const { ranges, pageSize, onDirty } = value as Readonly<Record<string, unknown>>
-  aFunction(onDirty, `${name}.onDirty`)
-  if (typeof pageSize !== 'number') throw new TypeError(`'${name}.pageSize' is a number of bytes`)
-  if (Array.isArray(ranges) && ranges.length > 0 && ranges.every(isRange)) return
-  throw new TypeError(`'${name}.ranges' is a list of { iova, length }, both bigint, and not empty`)
-}
-
-function isRange(range: unknown): boolean {
-  if (!isObject(range)) return false
-  const { iova, length } = range as Readonly<Record<string, unknown>>
-  return typeof iova === 'bigint' && typeof length === 'bigint'
+  aFunction((value as Readonly<Record<string, unknown>>).onDirty, `${name}.onDirty`)
 }

@@ -44,10 +44,11 @@ export interface MigrateOptions extends PresetPolicyOptions {
   readonly onProgress?: (progress: MigrationProgress) => void
 }
 
-/** DMA logging of every source device while it is migrated. */
+/** DMA logging of every source device while it is migrated. A source that cannot is refused before anything is touched. */
 export interface DmaLoggingOptions {
+  /** At most 256, none of which overlaps another, each of whole pages. */
   readonly ranges: readonly IovaRange[]
-  /** The page size to ask for, in bytes; the device may choose another. */
+  /** The page size to ask for, in bytes: a power of two from 4096. The device may choose another. */
   readonly pageSize: number
   /** Told of the pages that a device wrote to, for each range: after every round, and once when the device stands. */
   readonly onDirty: (dirty: DirtyPages) => Promise<void> | void

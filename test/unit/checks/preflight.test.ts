@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
+import { inspect } from 'node:util'
 import { findingsOf, preflightRules } from '#lib/checks/preflight.js'
 import type { Finding } from '#lib/checks/preflight_facts.js'
-import { cases, limited, macA, macB, noMigration, noP2p } from './preflight_cases.js'
+import { cases, dmaLogging, limited, logsNothing, macA, macB, noMigration, noP2p } from './preflight_cases.js'
 import {
   elsewhere,
   hardware,
@@ -35,8 +36,8 @@ describe('the rules of the preflight', () => {
   for (const [id, examples] of Object.entries(cases)) {
     it(`tell ${id} where it is so, and nothing where it is close to that`, () => {
       for (const { does, doesNot } of examples) {
-        assert.ok(idsOf(does).includes(id), `${id} should apply to ${JSON.stringify(does)}`)
-        assert.deepEqual(idsOf(doesNot), [], JSON.stringify(doesNot))
+        assert.ok(idsOf(does).includes(id), `${id} should apply to ${inspect(does)}`)
+        assert.deepEqual(idsOf(doesNot), [], inspect(doesNot))
       }
     })
   }
@@ -87,6 +88,17 @@ describe('the rules of the preflight', () => {
     assert.equal(cause, told)
   })
 
+  it('name the device that logs no DMA, and what may be done without', () => {
+    const { device, cause, remedy } = only({
+      from: logsNothing,
+      others: [pairOf(1)],
+      options: { dmaLogging },
+    })
+    assert.equal(device, source.name)
+    assert.match(cause, /^'0000:08:00\.2' does not log its DMA: .*DMA_LOGGING/)
+    assert.match(remedy, /^Leave dmaLogging out/)
+  })
+
   it('give the command that makes the ports alike', () => {
     const vlan = only({ from: withPort({ vlan: 100 }) })
     assert.equal(vlan.remedy, 'Before it runs: ip link set dev ens1f0np0 vf 1 vlan 100.')
@@ -135,6 +147,7 @@ describe('overrides', () => {
       'destination-state',
       'device-twice',
       'driver-differs',
+      'no-dma-logging',
       'not-migratable',
       'same-device',
       'set-without-p2p',

@@ -19,6 +19,8 @@ export const noP2p = { ...source.capabilities, p2p: false }
 export const noMigration = { stopCopy: false, p2p: false, preCopy: false, dmaLogging: false }
 const mock: Partial<SideFacts> = { mock: true, hardware: undefined }
 const mdev = { ...hardware, kind: 'mdev', pci: undefined, physfn: undefined } as const
+export const logsNothing = { capabilities: { ...source.capabilities, dmaLogging: false } }
+export const dmaLogging = { pageSize: 4096, ranges: [{ iova: 0n, length: 65_536n }] }
 const mtty = { driver: 'mtty', stateBytes: 60 }
 export const [macA, macB] = ['02:00:00:00:00:0a', '02:00:00:00:00:0b']
 
@@ -100,6 +102,16 @@ export const cases: Readonly<Record<string, readonly { readonly does: Case; read
   'destination-state': [
     { does: { to: { state: 'PRE_COPY_P2P' } }, doesNot: { to: { state: 'RUNNING_P2P' } } },
     { does: { to: { state: 'RESUMING' } }, doesNot: { to: { state: 'STOP' } } },
+  ],
+  'no-dma-logging': [
+    {
+      does: { from: logsNothing, options: { dmaLogging } },
+      doesNot: { from: logsNothing },
+    },
+    {
+      does: { from: logsNothing, others: [pairOf(1)], options: { dmaLogging } },
+      doesNot: { to: logsNothing, others: [pairOf(1)], options: { dmaLogging } },
+    },
   ],
   'blank-source': [
     { does: { from: { origin: 'opened' } }, doesNot: { from: { ...mock, origin: 'opened' }, to: mock } },

@@ -36,6 +36,25 @@ describe('opening', () => {
     assert.deepEqual(script.log, [])
   })
 
+  it('says that a device logs its DMA only where all three of its calls are offered', async () => {
+    const all = [
+      [6, 0x20000],
+      [7, 0x20000],
+      [8, 0x10000],
+    ]
+    for (const missing of [undefined, 6, 7, 8]) {
+      const asked: number[][] = []
+      const script = new ScriptedDevice('fd:7', 'lent')
+      script.calls.probe = (...question) => {
+        asked.push(question)
+        return Promise.resolve(question[0] === missing ? -25 : 0)
+      }
+      const { dmaLogging } = (await opened(script)).capabilities
+      assert.equal(dmaLogging, missing === undefined)
+      if (dmaLogging) assert.deepEqual(asked, all)
+    }
+  })
+
   it('refuses what is no device, by name', async () => {
     for (const wrong of [7, undefined, null, {}]) {
       await assert.rejects(openDevice(wrong as never), { name: 'TypeError', message: /openDevice\(\) takes/ })

@@ -7,6 +7,25 @@ import type { PolicyProgress, Reasoned } from '#lib/migration/progress.js'
 
 type Bad = readonly [what: string, options: Record<string, unknown>, name: string, message: RegExp]
 
+/** The options of a DMA log, of one page unless told. */
+function logOf(
+  more: Record<string, unknown>,
+  ...ranges: (readonly [iova: bigint, length: bigint])[]
+): Record<string, unknown> {
+  const flat = ranges.length === 0 ? [[0n, 4096n] as const] : ranges
+  const dmaLogging = {
+    onDirty() {},
+    pageSize: 4096,
+    ranges: flat.map(([iova, length]) => ({ iova, length })),
+  }
+  return { dmaLogging: { ...dmaLogging, ...more } }
+}
+
+/** As many pages, none beside another. */
+function manyRanges(count: number): (readonly [bigint, bigint])[] {
+  return Array.from({ length: count }, (_, n) => [BigInt(n) * 8192n, 4096n] as const)
+}
+
 const bad: readonly Bad[] = [
   ['a source that is none', { from: undefined }, 'TypeError', /'from'/],
   ['a name in place of a device', { to: '0000:08:00.2' }, 'TypeError', /'to'.*openDevice\(\)/],
@@ -49,6 +68,28 @@ const bad: readonly Bad[] = [
     'TypeError',
     /dmaLogging\.ranges/,
   ],
+  ['a DMA log without a page size', logOf({ pageSize: '4096' }), 'TypeError', /dmaLogging\.pageSize/],
+  ['a DMA log of small pages', logOf({ pageSize: 2048 }), 'RangeError', /power of two from 4096.*2048/],
+  ['a DMA log of odd pages', logOf({ pageSize: 12_288 }), 'RangeError', /power of two.*12288/],
+  ['a range that begins in a page', logOf({}, [1n, 4096n]), 'RangeError', /\[0\].*pages of 4096 bytes/],
+  [
+    'a range that ends in a page',
+    logOf({ pageSize: 8192 }, [0n, 4096n]),
+    'RangeError',
+    /\[0\].*pages of 8192 bytes/,
+  ],
+  ['a range of nothing', logOf({}, [0n, 4096n], [4096n, 0n]), 'RangeError', /\[1\].*no bytes/],
+  ['a range below 0', logOf({}, [-4096n, 4096n]), 'RangeError', /\[0\].*64 bits/],
+  ['a range behind all addresses', logOf({}, [2n ** 64n - 4096n, 4096n]), 'RangeError', /\[0\].*64 bits/],
+  ['ranges that overlap', logOf({}, [8192n, 4096n], [0n, 12_288n]), 'RangeError', /\[1\].*\[0\].*overlap/],
+  ['one range twice', logOf({}, [0n, 4096n], [4096n, 4096n], [0n, 4096n]), 'RangeError', /\[2\].*\[0\]/],
+  [
+    'a range of too many pages',
+    logOf({}, [0n, (2n ** 29n + 1n) * 4096n]),
+    'RangeError',
+    /\[0\].*536870912 pages/,
+  ],
+  ['too many ranges', logOf({}, ...manyRanges(257)), 'RangeError', /257.*at most 256/],
   ['a listener that is no function', { onProgress: 3 }, 'TypeError', /'onProgress'/],
   ['a signal that is none', { signal: 3 }, 'TypeError', /'signal'/],
   ['a word for what is stuck that is none', { onStuck: 'x' }, 'TypeError', /'onStuck'/],
@@ -103,6 +144,14 @@ describe('the options of migrate()', () => {
   })
 
   it('take a stop rule of the caller in place of the presets, and a deadline beside it', () => {
+  it('are a DMA log of whatever the kernel takes: ranges side by side in any order, up to the last address', () => {
+    const [from, to] = devices
+    const wide = logOf({ pageSize: 2 ** 21 }, [2n ** 64n - 2n ** 22n, 2n ** 21n], [0n, 2n ** 40n])
+    for (const options of [wide, logOf({}, [4096n, 4096n], [0n, 4096n]), logOf({}, ...manyRanges(256))])
+      assert.ok(checkOptions({ from, to, ...options }).dmaLogging)
+  })
+
+  it('take a stop rule of the caller in place of the presets', () => {
     const [from, to] = devices
     const policy = (): 'continue' => 'continue'
     const { policy: taken } = checkOptions({ from, to, policy, deadlineMs: 50, onDeadline: 'abort' })

@@ -241,6 +241,17 @@ describe('dryRun', () => {
     await assert.rejects(dryRun([], []), TypeError)
   })
 
+  it('refuses a DMA log that the source has not, as migrate() would', async () => {
+    await using from = await mock({ capabilities: { dmaLogging: false } })
+    await using to = await mock({})
+    const dmaLogging = { pageSize: 4096, ranges: [{ iova: 0n, length: 4096n }] }
+    const { possible, findings } = await dryRun([from], [to], { dmaLogging })
+    assert.deepEqual([possible, findings.map(({ id }) => id)], [false, ['no-dma-logging']])
+    assert.ok((await dryRun([to], [from], { dmaLogging })).possible)
+    const odd = { ...dmaLogging, pageSize: 4095 }
+    await assert.rejects(dryRun([to], [from], { dmaLogging: odd }), { name: 'RangeError' })
+  })
+
   it('touches no device, and says of a pair that cannot be one what is the matter', async () => {
     await using from = await mock({ flavour: 'mtty' })
     await using to = await mock({ flavour: 'mlx5' })
