@@ -43,7 +43,10 @@ export interface PreflightOptions {
   readonly overrides?: readonly string[] | undefined
   /** The devices of a set do no DMA to each other, so that they need not have P2P. */
   readonly noP2pDma?: boolean | undefined
-  /** How many virtual functions of one physical function may move at a time; by default 4 for mlx5, any number for others. */
+  /**
+   * How many virtual functions of one physical function may move at a time, those of both sides together where it has both;
+   * by default 4 for mlx5, any number for others. Only those of this call are counted.
+   */
   readonly perPfLimit?: number | undefined
   /** The DMA of the sources is to be logged. */
   readonly dmaLogging?: LoggedMemory | undefined

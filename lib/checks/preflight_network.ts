@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { PortFacts } from '../host/port.ts'
 import type { PairFacts } from './preflight_facts.ts'
-import { differ, perPair, type PairSubject, type PreflightRule } from './preflight_rule.ts'
+import { differ, onOneMachine, perPair, type PairSubject, type PreflightRule } from './preflight_rule.ts'
 
 function ports({ from, to }: PairFacts): { readonly source?: PortFacts; readonly destination?: PortFacts } {
   return {
@@ -21,7 +21,7 @@ function checksSpoofing(pair: PairFacts): boolean {
 
 function onOnePf({ from, to, machines }: PairSubject): boolean {
   const physfn = from.hardware?.physfn
-  return physfn !== undefined && physfn === to.hardware?.physfn && machines.from.bootId === machines.to.bootId
+  return physfn !== undefined && physfn === to.hardware?.physfn && onOneMachine(machines)
 }
 
 function macCause(pair: PairFacts): string {

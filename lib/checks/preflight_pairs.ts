@@ -1,8 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import { driverManners } from '../kernel/drivers.ts'
 import { preCopyStates, savingGroup, type StateName } from '../kernel/state.ts'
-import type { Machines, Move, SideFacts } from './preflight_facts.ts'
-import { over, perDevice, perPair, type DeviceSubject, type PreflightRule } from './preflight_rule.ts'
+import type { Move, SideFacts } from './preflight_facts.ts'
+import {
+  onOneMachine,
+  over,
+  perDevice,
+  perPair,
+  type DeviceSubject,
+  type PreflightRule,
+} from './preflight_rule.ts'
 
 /** `fd:N` is a number of one process, and no name of a device. */
 const isNumber = /^fd:/
@@ -18,10 +25,6 @@ function isOneDevice(one: SideFacts, other: SideFacts, sameMachine: boolean): bo
 function mayBeOneDevice(one: SideFacts, other: SideFacts, sameMachine: boolean): boolean {
   if (!sameMachine || one.mock !== other.mock) return false
   return one.name === other.name || (!one.mock && (isNumber.test(one.name) || isNumber.test(other.name)))
-}
-
-function onOneMachine({ from, to }: Machines): boolean {
-  return from.bootId === to.bootId
 }
 
 interface Repeated {

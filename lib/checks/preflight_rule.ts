@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Level, Move, PairFacts, SideFacts } from './preflight_facts.ts'
+import type { Level, Machines, Move, PairFacts, SideFacts } from './preflight_facts.ts'
 import type { Rule } from './rule.ts'
 
 /** A row of the preflight's table over subjects of one kind. All rows that apply are told, to each subject. */
@@ -67,6 +67,10 @@ const overDevices = over<DeviceSubject>(move =>
     { device: to, role: 'destination', move },
   ]),
 )
+
+export function onOneMachine({ from, to }: Machines): boolean {
+  return from.bootId === to.bootId
+}
 
 /** True where both sides tell, and not the same. */
 export function differ<T>(one: T | undefined, other: T | undefined): boolean {

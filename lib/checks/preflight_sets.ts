@@ -1,35 +1,46 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Move, PreflightOptions, SideFacts } from './preflight_facts.ts'
-import { over, perDevice, type PreflightRule } from './preflight_rule.ts'
+import type { Move, PreflightOptions } from './preflight_facts.ts'
+import { onOneMachine, over, perDevice, type DeviceSubject, type PreflightRule } from './preflight_rule.ts'
 
-/** NVIDIA's guides: at most so many virtual functions of one physical function at a time. */
+/**
+ * NVIDIA's guides: at most so many virtual functions of one physical function at a time. It is one firmware that serves their
+ * commands, the SAVEs of the one and the LOADs of the other alike.
+ */
 const vendorLimits: Readonly<Record<string, number>> = { mlx5_vfio_pci: 4 }
 
-/** The devices of one physical function on one side. */
+type Member = Pick<DeviceSubject, 'device' | 'role'>
+
+/** The devices of one physical function. All of a move are busy at once: a destination loads while its source saves. */
 interface Crowd {
   readonly physfn: string
-  readonly devices: readonly SideFacts[]
+  readonly members: readonly Member[]
   readonly limit: number
 }
 
-const perCrowd = over<Crowd>(({ pairs, options }: Move) =>
-  [pairs.map(({ from }) => from), pairs.map(({ to }) => to)].flatMap(devices => crowdsOf(devices, options)),
-)
+/** The two sides meet at a physical function where they are on one machine. */
+const perCrowd = over<Crowd>(({ pairs, machines, options }: Move) => {
+  const sources = pairs.map(({ from }): Member => ({ device: from, role: 'source' }))
+  const destinations = pairs.map(({ to }): Member => ({ device: to, role: 'destination' }))
+  const together = onOneMachine(machines) ? [[...sources, ...destinations]] : [sources, destinations]
+  return together.flatMap(members => crowdsOf(members, options))
+})
 
-function crowdsOf(devices: readonly SideFacts[], { perPfLimit }: PreflightOptions): Crowd[] {
-  const physfns = new Set(devices.map(physfnOf).filter(physfn => physfn !== undefined))
+function crowdsOf(all: readonly Member[], { perPfLimit }: PreflightOptions): Crowd[] {
+  const physfns = new Set(all.map(physfnOf).filter(physfn => physfn !== undefined))
   return [...physfns].map(physfn => {
-    const members = devices.filter(device => physfnOf(device) === physfn)
-    return {
-      physfn,
-      devices: members,
-      limit: perPfLimit ?? vendorLimits[members[0]?.driver ?? ''] ?? Infinity,
-    }
+    const members = all.filter(member => physfnOf(member) === physfn)
+    const driver = members[0]?.device.driver ?? ''
+    return { physfn, members, limit: perPfLimit ?? vendorLimits[driver] ?? Infinity }
   })
 }
 
-function physfnOf({ hardware }: SideFacts): string | undefined {
+function physfnOf({ device: { hardware } }: Member): string | undefined {
   return hardware?.physfn
+}
+
+function shares({ members }: Crowd): string {
+  const sources = members.filter(({ role }) => role === 'source')
+  return `sources: ${sources.length}, destinations: ${members.length - sources.length}`
 }
 
 /** What a set has to have that a single pair need not. */
@@ -47,10 +58,10 @@ export const setRules: readonly PreflightRule[] = [
   perCrowd({
     id: 'too-many-of-one-pf',
     level: 'refuse',
-    applies: ({ devices, limit }) => devices.length > limit,
-    device: ({ devices }) => devices[0]?.name ?? '',
-    cause: ({ physfn, devices, limit }) =>
-      `${devices.length} virtual functions of ${physfn} would move at a time, and it is to be at most ${limit}.`,
+    applies: ({ members, limit }) => members.length > limit,
+    device: ({ members }) => members[0]?.device.name ?? '',
+    cause: crowd =>
+      `${crowd.members.length} virtual functions of ${crowd.physfn} would move at a time (${shares(crowd)}), and it is to be at most ${crowd.limit}.`,
     remedy: () => 'Move them in several turns, or set perPfLimit.',
   }),
 ]

@@ -59,7 +59,7 @@ export const migrationOptions: readonly Option[] = [
   new Option('--no-p2p-dma', 'the devices of a set do no DMA to each other: they need no P2P states'),
   new Option(
     '--per-pf-limit <n>',
-    'how many functions of one physical function may move at a time (4 of mlx5 unless told)',
+    'how many functions of one physical function may move at a time, on both sides (4 of mlx5 unless told)',
   ).argParser(wholeOf),
   new Option('--override <rule>', 'go on although this rule refuses (docs/preflight.md); may be repeated').argParser(
     (rule, rules: readonly string[] | undefined) => [...(rules ?? []), rule],

@@ -30,7 +30,10 @@ export interface MigrateOptions extends PresetPolicyOptions {
   readonly bandwidth?: number
   /** The devices of a set do not talk to each other: they need no P2P states, and none waits for another once all have begun to stop. */
   readonly noP2pDma?: boolean
-  /** How many functions of one physical function may be in migration at a time: 4 for mlx5, else any. */
+  /**
+   * How many functions of one physical function may be in migration at a time, sources and destinations together: 4 for
+   * mlx5, else any. Other calls, of this process or another, are not counted.
+   */
   readonly perPfLimit?: number
   /** Ids of preflight rules that do not refuse. */
   readonly overrides?: readonly string[]

@@ -3,7 +3,17 @@ import assert from 'node:assert/strict'
 import { inspect } from 'node:util'
 import { findingsOf, preflightRules } from '#lib/checks/preflight.js'
 import type { Finding } from '#lib/checks/preflight_facts.js'
-import { cases, dmaLogging, limited, logsNothing, macA, macB, noMigration, noP2p } from './preflight_cases.js'
+import {
+  cases,
+  dmaLogging,
+  elsewherePairs,
+  limited,
+  logsNothing,
+  macA,
+  macB,
+  noMigration,
+  noP2p,
+} from './preflight_cases.js'
 import {
   elsewhere,
   hardware,
@@ -80,6 +90,19 @@ describe('the rules of the preflight', () => {
       'The kernel needs about 141 MiB for the state, and memory.max of the cgroup /job leaves 140 MiB.',
     )
     assert.match(remedy, /Raise the limit/)
+  })
+
+  it('count a set on one physical function with both of its sides, and name both', () => {
+    const { cause, device } = only({ others: [pairOf(1), pairOf(2)] })
+    assert.deepEqual(
+      [device, cause],
+      [
+        source.name,
+        '6 virtual functions of 0000:08:00.0 would move at a time (sources: 3, destinations: 3), and it is to be at most 4.',
+      ],
+    )
+    const others = elsewherePairs(4)
+    assert.match(only({ to: { hardware: undefined }, others }).cause, /^5 .* at a time \(sources: 5, dest/)
   })
 
   it('tell why a device does not migrate, in the words in which it was told', () => {

@@ -72,7 +72,7 @@ export const cases: Readonly<Record<string, readonly { readonly does: Case; read
   ],
   'device-twice': [
     { does: { others: [{ ...pairOf(1), from: source }] }, doesNot: { others: [pairOf(1)] } },
-    { does: { others: [{ ...pairOf(1), to: destination }] }, doesNot: { others: [pairOf(1), pairOf(2)] } },
+    { does: { others: [{ ...pairOf(1), to: destination }] }, doesNot: { others: [pairOf(1)] } },
     {
       does: { others: [{ ...pairOf(1), from: destination }] },
       doesNot: {
@@ -249,6 +249,16 @@ export const cases: Readonly<Record<string, readonly { readonly does: Case; read
     },
   ],
   'too-many-of-one-pf': [
+    // Both sides of a pair are on one physical function: three pairs are six devices of it.
+    { does: { others: [pairOf(1), pairOf(2)] }, doesNot: { others: [pairOf(1)] } },
+    {
+      does: { options: { perPfLimit: 1 } },
+      doesNot: { machines: { to: elsewhere }, options: { perPfLimit: 1 } },
+    },
+    {
+      does: { others: [pairOf(1)], options: { perPfLimit: 3 } },
+      doesNot: { others: [pairOf(1)], machines: { to: elsewhere }, options: { perPfLimit: 2 } },
+    },
     {
       does: { to: { hardware: undefined }, others: elsewherePairs(4) },
       doesNot: { to: { hardware: undefined }, others: elsewherePairs(3) },
@@ -286,7 +296,7 @@ export const cases: Readonly<Record<string, readonly { readonly does: Case; read
 }
 
 /** Further pairs whose destinations are of a physical function that nothing tells of. */
-function elsewherePairs(count: number) {
+export function elsewherePairs(count: number) {
   return Array.from({ length: count }, (_, n) => {
     const { from, to } = pairOf(n)
     return { from, to: { ...to, hardware: undefined } }
