@@ -32,6 +32,7 @@ export { presetPolicy, type PresetPolicyOptions } from './migration/policy.ts'
 export type {
   Decision,
   DowntimeParts,
+  Forecast,
   Policy,
   PolicyProgress,
   Prediction,

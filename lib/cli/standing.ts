@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Decision, MigrationPlan, MigrationProgress, Phase, PolicyProgress, Reasoned } from '../index.ts'
+import type { Decision, Forecast, MigrationPlan, MigrationProgress, Phase } from '../index.ts'
 import type { Hands } from './hands.ts'
 import { bytesText, msText } from './quantity.ts'
 
@@ -32,7 +32,7 @@ export class Standing {
   readonly #hands: Hands
   readonly #members: readonly Member[]
   #phase: Phase = 'preflight'
-  #last: { readonly progress: PolicyProgress; readonly reasoned: Reasoned } | undefined
+  #forecast: Forecast | undefined
 
   constructor(hands: Hands, plan: MigrationPlan) {
     this.#hands = hands
@@ -60,6 +60,7 @@ export class Standing {
   }
 
   take(progress: MigrationProgress): void {
+    this.#forecast = progress.forecast
     switch (progress.kind) {
       case 'phase':
         this.#phase = progress.phase
@@ -73,8 +74,6 @@ export class Standing {
         this.#count(progress)
         break
       case 'round':
-        this.#last = progress
-        break
       case 'moment':
     }
   }
@@ -86,18 +85,16 @@ export class Standing {
   }
 
   get phaseText(): string {
-    const round = this.#last?.progress.round ?? 0
+    const round = this.#forecast?.round ?? 0
     return this.#phase === 'precopy' ? `precopy, round ${round + 1}` : this.#phase
   }
 
   /** What downtime is foreseen, and why it is not switched yet; `''` before that is known. */
   get foreseenText(): string {
-    if (this.#last === undefined) return ''
-    const { progress, reasoned } = this.#last
-    const foreseen = `foreseen downtime ${msText(progress.predicted.downtimeMs)}`
-    return this.#phase === 'precopy'
-      ? `${foreseen}, ${decisions[reasoned.decision]}: ${reasoned.why}`
-      : foreseen
+    if (this.#forecast === undefined) return ''
+    const { predicted, decision, why } = this.#forecast
+    const foreseen = `foreseen downtime ${msText(predicted.downtimeMs)}`
+    return this.#phase === 'precopy' ? `${foreseen}, ${decisions[decision]}: ${why}` : foreseen
   }
 
   #hear({ side, device, arcs }: MigrationProgress & { kind: 'arcs' }): void {

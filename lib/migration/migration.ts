@@ -13,7 +13,7 @@ import { DestinationRole, type DestinationLink } from './destination_role.ts'
 import { DirtyLog } from './dirty_log.ts'
 import { Estimator, type Standing } from './estimate.ts'
 import type { Failure } from './failure.ts'
-import type { MigrationProgress } from './options.ts'
+import type { Happening, MigrationProgress } from './options.ts'
 import { Outflow, type SourceLink } from './outflow.ts'
 import { handoverOf, outlooks } from './outlook.ts'
 import { overrun, overrunError } from './overrun.ts'
@@ -21,7 +21,7 @@ import type { Outcome } from './participant.ts'
 import { Participation } from './participation.ts'
 import { Timeline } from './phases.ts'
 import { preflight, refuse, sideFacts, type SideStatus } from './preflight.ts'
-import type { PolicyProgress, Reasoned, RoundSample } from './progress.ts'
+import type { Forecast, PolicyProgress, Reasoned, RoundSample } from './progress.ts'
 import { reportOf } from './report_of.ts'
 import type { MigrationReport, RoundReport } from './report.ts'
 import { Side } from './side.ts'
@@ -61,6 +61,8 @@ export class Migration {
   #estimator: Estimator | undefined
   #steered: Steered | undefined
   #role: SourceRole | undefined
+  /** What every event has beside what it is about. */
+  #foreseen: { readonly forecast?: Forecast } = {}
 
   constructor(options: CheckedOptions) {
     const { clock, from, to, participant, participantLimits: limits, signal } = options
@@ -234,13 +236,19 @@ export class Migration {
     const samples = this.#members.map(({ samples }) => samples.at(-1))
     const bytes = samples.reduce((sum, sample) => sum + (sample?.bytes ?? 0), 0)
     const { decision, why } = reasoned
-    if (round > 0) this.#rounds.push({ round, atMs: this.#timeline.ms, bytes, predicted, decision, why })
+    const forecast = { round, predicted, decision, why }
+    this.#foreseen = { forecast }
+    if (round > 0) this.#rounds.push({ ...forecast, atMs: this.#timeline.ms, bytes })
     this.#tell({ kind: 'round', progress, reasoned, samples })
     this.#stop.throwIfStopped()
   }
 
-  /** What the callback throws ends the migration where it can be undone, not between two arcs. */
-  #tell(progress: MigrationProgress): void {
+  /**
+   * `happening` is the event's own: it is told with what is foreseen. What the callback throws ends the migration where it
+   * can be undone, not between two arcs.
+   */
+  #tell(happening: Happening): void {
+    const progress: MigrationProgress = Object.assign(happening, this.#foreseen)
     publish(progress.kind, { migration: this.#id, ...progress })
     try {
       const answer: unknown = this.#options.onProgress?.(progress)

@@ -5,7 +5,7 @@ import type { Arc } from '../errors.ts'
 import type { Moment, Participant } from './participant.ts'
 import type { Phase } from './phases.ts'
 import type { PresetPolicyOptions } from './policy.ts'
-import type { Policy, PolicyProgress, Reasoned, RoundSample } from './progress.ts'
+import type { Forecast, Policy, PolicyProgress, Reasoned, RoundSample } from './progress.ts'
 
 /** What to migrate, and how. No device is closed. */
 export interface MigrateOptions extends PresetPolicyOptions {
@@ -68,8 +68,14 @@ export interface DirtyPages {
   readonly isLast: boolean
 }
 
-/** What happens, as it happens. */
-export type MigrationProgress =
+/** What happens, as it happens, and what is foreseen meanwhile. */
+export type MigrationProgress = Happening & {
+  /** Absent before the first round has ended. Events between two rounds have one and the same. */
+  readonly forecast?: Forecast
+}
+
+/** What there is to tell of. @internal */
+export type Happening =
   | { readonly kind: 'phase'; readonly phase: Phase }
   | {
       readonly kind: 'arcs'

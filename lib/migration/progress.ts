@@ -94,5 +94,15 @@ export interface Reasoned {
   readonly limitMs?: number
 }
 
+/** What a round has led to foresee, and what follows from it: it stands until the next round has ended. */
+export interface Forecast {
+  /** The last round; 0 where no device has pre-copy. */
+  readonly round: number
+  readonly predicted: Prediction
+  readonly decision: Decision
+  /** Why it is not switched yet, or why it was decided to switch or to give up. */
+  readonly why: string
+}
+
 /** The stop rule. Asked after every round; a plain decision is as good as a reasoned one. */
 export type Policy = (progress: PolicyProgress) => Decision | Reasoned

@@ -5,7 +5,7 @@ import type { StateName } from '../kernel/state.ts'
 import type { Outcome } from './participant.ts'
 import type { MomentReport } from './participation.ts'
 import type { PhaseTime } from './phases.ts'
-import type { Decision, DowntimeParts, Prediction, RoundSample } from './progress.ts'
+import type { DowntimeParts, Forecast, Prediction, RoundSample } from './progress.ts'
 
 /** What a migration did with one of its devices. */
 export interface SideReport {
@@ -47,15 +47,11 @@ export interface PairReport {
 }
 
 /** A round of pre-copy, and what was decided after it. */
-export interface RoundReport {
-  readonly round: number
+export interface RoundReport extends Forecast {
   /** When it ended, in ms from the beginning. */
   readonly atMs: number
   /** Bytes that it moved. */
   readonly bytes: number
-  readonly predicted: Prediction
-  readonly decision: Decision
-  readonly why: string
 }
 
 /** What a migration did. Times in ms on the source's clock. */

@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
-import { openDevice, migrate, type MigrationProgress, type MigrationReport } from 'vfio-migrate'
+import {
+  openDevice,
+  migrate,
+  type Forecast,
+  type MigrationProgress,
+  type MigrationReport,
+} from 'vfio-migrate'
 import { MockDevice, VirtualClock } from 'vfio-migrate/mock'
 import type { EventName } from '#lib/events.js'
 import { heard, heardDuring, move, type Heard } from './heard.js'
@@ -65,6 +71,46 @@ describe('what is published of a migration', () => {
     for (const [index, { name, message }] of all.entries()) {
       if (name === 'bytes') assert.equal(message.phase, index < stopped ? 'precopy' : 'stop-copy')
     }
+  })
+
+  it('has in every event behind a round what that has foreseen and why, and in none before', async () => {
+    let report: MigrationReport | undefined
+    const all = await heardDuring(async () => (report = await move({ quiesce: () => undefined })))
+    const between = all.slice(1, -1)
+    const first = between.findIndex(({ name }) => name === 'round')
+    assert.ok(first > 0 && between.slice(0, first).every(({ message }) => !('forecast' in message)))
+    let last: unknown
+    for (const { name, message } of between.slice(first)) {
+      if (name !== 'round') assert.equal(message.forecast, last, name)
+      else {
+        const { progress, reasoned, forecast } = message as unknown as MigrationProgress & { kind: 'round' }
+        const { round, predicted } = progress
+        const { decision, why } = reasoned
+        assert.deepEqual(forecast, { round, predicted, decision, why })
+        assert.equal(forecast.predicted, predicted)
+        last = forecast
+      }
+    }
+    assert.deepEqual(
+      new Set(between.slice(first).map(({ name }) => name)),
+      new Set(['round', 'bytes', 'phase', 'moment', 'arcs']),
+    )
+    const { round, why, decision } = last as Forecast
+    assert.ok(report)
+    const { rounds } = report
+    assert.deepEqual([round, why, decision], [rounds.length, rounds.at(-1)?.why, 'switch'])
+    assert.ok(rounds.length > 1, 'there is a round that is not the last')
+  })
+
+  it('has a forecast without a round where no device has pre-copy', async () => {
+    const told: MigrationProgress[] = []
+    const clock = new VirtualClock()
+    await using from = await openDevice(new MockDevice({ clock }))
+    await using to = await openDevice(new MockDevice({ clock }))
+    await migrate({ from, to, precopy: false, onProgress: progress => told.push(progress) })
+    const forecasts = told.flatMap(({ forecast }) => forecast ?? [])
+    assert.deepEqual([...new Set(forecasts.map(({ round }) => round))], [0])
+    assert.ok(forecasts.every(({ why, predicted }) => why !== '' && predicted.downtimeMs > 0))
   })
 
   it('has the first failure, and where all was left', async () => {
