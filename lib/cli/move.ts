@@ -17,7 +17,7 @@ import {
 import { refuseHandingOn } from './mock.ts'
 import type { MigrationOptions } from './move_options.ts'
 import { reportOutput } from './move_output.ts'
-import { participantWords, reportWords, warnings } from './move_words.ts'
+import { participantWords, pauseWords, reportWords, warnings } from './move_words.ts'
 import { participantFrom, type Seat } from './participant.ts'
 import type { ParticipantOptions } from './participant_options.ts'
 import { plan } from './plan.ts'
@@ -158,7 +158,7 @@ async function afterFailure(error: unknown, hands: Hands): Promise<CommandFailur
   hands.record(report)
   return new CommandFailure(error, await hands.aftermaths(), {
     report: reportOutput(report, hands),
-    advice: [...whoseWords(report), ...participantWords(report)],
+    advice: [...whoseWords(report), ...pauseWords(report), ...participantWords(report)],
     left: isUnresumed(report),
   })
 }

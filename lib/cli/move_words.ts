@@ -119,6 +119,12 @@ export function warnings(findings: readonly Finding[]): string[] {
     )
 }
 
+/** What a migration that was taken back has cost. */
+export function pauseWords({ pausedMs, devices }: MigrationReport): string[] {
+  if (pausedMs === undefined) return []
+  return [`The source${devices.length > 1 ? 's' : ''} stood for ${msText(pausedMs)}.`]
+}
+
 /** What the participant did not get through, and what that leaves to do. */
 export function participantWords({ participant, devices }: MigrationReport): string[] {
   const said = new Set<unknown>()

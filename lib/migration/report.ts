@@ -67,8 +67,13 @@ export interface MigrationReport {
   readonly predicted?: Prediction
   /** What the downtime was made of. Absent where it did not come to that. */
   readonly downtime?: DowntimeParts
-  /** From the first arc that stopped the source to the word that the destination runs. 0 where it did not come to that. */
+  /** From the first arc that stopped the source to the word that the destination runs. 0 where it did not come to that: see `pausedMs`. */
   readonly downtimeMs: number
+  /**
+   * Of a migration that was taken back: from the first arc that stopped a source until every source ran again. Absent where
+   * none stood, and where one does not run again with what it held; what became of that one says its report.
+   */
+  readonly pausedMs?: number
   readonly participant: readonly MomentReport[]
   /** From the call of `quiesce` to the return of `running`. */
   readonly participantDowntimeMs?: number

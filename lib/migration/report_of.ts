@@ -30,7 +30,7 @@ export async function reportOf(ended: Ended): Promise<MigrationReport> {
   const { outcome, findings, sources, timeline, rounds, steered, moments, times } = ended
   const totalMs = timeline.ms
   const devices = await Promise.all(sources.map(async (_, index) => await pairOf(ended, index)))
-  const { stoppingAt, runningAt } = times
+  const { stoppingAt, runningAt, resumedAt } = times
   const stood = stoppingAt !== undefined && runningAt !== undefined
   return {
     outcome,
@@ -39,6 +39,7 @@ export async function reportOf(ended: Ended): Promise<MigrationReport> {
     phases: timeline.times,
     rounds,
     ...(steered && { predicted: steered.predicted }),
+    ...(stoppingAt !== undefined && resumedAt !== undefined && { pausedMs: resumedAt - stoppingAt }),
     downtimeMs: stood ? runningAt - stoppingAt : 0,
     ...(stood && { downtime: partsOf(ended) }),
     participant: moments.map(moment => ({ ...moment, startedMs: moment.startedMs - timeline.begunAt })),

@@ -49,9 +49,9 @@ export class Side {
     return this.#expected
   }
 
-  /** It was not touched, or was led back and holds what it held. */
+  /** It was not touched, or was led back and holds what it held. One whose first arc led it into ERROR is not. */
   get isAsBefore(): boolean {
-    return !this.hasMoved || (this.#expected === this.#before && !this.wasResumed)
+    return this.#expected === this.#before && !this.wasResumed
   }
 
   /** True when it was led into any state. */

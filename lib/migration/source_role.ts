@@ -24,6 +24,8 @@ export interface SwitchoverTimes {
   stoppingAt?: number
   stoppedAt?: number
   runningAt?: number
+  /** Taken back: every source runs again, one of which had stood. */
+  resumedAt?: number
 }
 
 export interface SourceRoleOptions {
@@ -56,6 +58,8 @@ export class SourceRole {
   /** The destination may have heard that these devices run no more. */
   #hasYielded = false
   #isBegun = false
+  /** How many arcs each device had made when it was to be stopped. */
+  #arcsBefore: readonly number[] = []
   #failure: Failure | undefined
 
   constructor(options: SourceRoleOptions) {
@@ -136,6 +140,7 @@ export class SourceRole {
     const { members, stop, timeline, isSet } = this.#o
     stop.throwIfStopped()
     timeline.begin('stop-copy')
+    this.#arcsBefore = this.#sides.map(({ arcs }) => arcs.length)
     this.times.stoppingAt = this.#now()
     this.times.stoppingAt = (await lead(this.#sides, 'STOP_COPY', { isSet })) ?? this.times.stoppingAt
     this.times.stoppedAt = this.#now()
@@ -211,9 +216,18 @@ export class SourceRole {
     // What is being written is written first, and takes no right away from a source whose word was not sent.
     await this.#yielding?.catch(() => undefined)
     await this.#owner.reclaim().catch(() => undefined)
+    const hasStood = this.#hasStood
     await Promise.all(this.#sides.map(side => takeBack(side, 'source', onStuck)))
+    if (hasStood && this.#sides.every(({ isAsBefore }) => isAsBefore)) this.times.resumedAt = this.#now()
     if (participation.quiesced) await participation.resumed(this.#devices).catch(() => undefined)
     return 'source'
+  }
+
+  /** A device that ran was led on towards STOP_COPY. */
+  get #hasStood(): boolean {
+    return this.#sides.some(
+      ({ arcs, before }, index) => before !== 'STOP' && arcs.length > (this.#arcsBefore[index] ?? Infinity),
+    )
   }
 
   /** It was committed before it could be taken back: it has happened. */

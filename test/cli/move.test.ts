@@ -351,6 +351,26 @@ describe('vfio-migrate move', function () {
     assert.match(stderr, /^The destination has taken the state over: the source may run again only when/m)
   })
 
+  it('says how long the source stood where it runs again, and nothing of it where it never stood', async () => {
+    const failing = ['mock:name=a', 'mock:name=b,fault=LOAD:EIO']
+    const { report } = await failed(1, ...failing, '--no-precopy')
+    assert.ok(report?.pausedMs !== undefined && report.pausedMs > 0)
+    assert.deepEqual([report.downtimeMs, report.downtime], [0, undefined])
+    assert.ok(!('pausedMs' in ((await failed(1, ...failing)).report ?? {})))
+    for (const [words, said] of [
+      [[...failing, '--no-precopy'], /^The source stood for \d+\.\d{3} ms\.$/m],
+      [
+        ['mock:name=c', 'mock:name=d', ...failing, '--no-precopy'],
+        /^The sources stood for \d+\.\d{3} ms\.$/m,
+      ],
+      [failing, /^(?![^]*stood for)/],
+    ] as const) {
+      const { exit, stderr } = await inProcess(['move', ...words, '--release'])
+      assert.equal(exit, 1)
+      assert.match(stderr, said)
+    }
+  })
+
   it('tells in words what hindered a reset, and promises no other', async () => {
     const words = ['move', 'mock:name=a', 'mock:name=b,fault=LOAD:EIO,fault=RESET:EINVAL', '--release']
     const { exit, stderr } = await inProcess(words)

@@ -29,6 +29,7 @@ export async function judge(given: Case, seen: Observed): Promise<readonly strin
   }
   if (by === undefined) throw new Error(failures.map(String).join('; '))
   checkMoments(seen, by)
+  if (!wasTouched(given)) checkPause(seen, by)
   await checkClosed(seen)
   return [by.id, ...by.ways]
 }
@@ -185,6 +186,36 @@ function checkMoments({ moments }: Observed, { outcome, ends }: Expected): void 
   if (isBack) assert.equal(times('running'), 0, `${moments.join()}: running`)
   if ([...ends.values()].includes('running')) assert.equal(times('running'), 1, `${moments.join()}: running`)
   if (times('released') > 0) assert.deepEqual([times('released'), moments.at(-1)], [1, 'released'])
+}
+
+/** The arcs by which a device that runs is stopped, as a whole or for a part: there is none of them on the way back. */
+const stoppingArcs: ReadonlySet<string> = new Set([
+  'RUNNING -> RUNNING_P2P',
+  'RUNNING -> STOP',
+  'RUNNING_P2P -> STOP',
+  'PRE_COPY -> PRE_COPY_P2P',
+  'PRE_COPY -> STOP_COPY',
+  'PRE_COPY_P2P -> STOP_COPY',
+])
+
+/** How long the source stood is told where it stood, and all of it runs again. */
+function checkPause({ actors, report }: Observed, { outcome, ends }: Expected): void {
+  if (report === undefined) return
+  const sources = actors.filter(({ side }) => side === 'source')
+  const stood = sources.some(({ mock, before }) =>
+    mock.history
+      .slice(before.events)
+      .some(
+        event =>
+          event.kind === 'arc' && event.errno === 0 && stoppingArcs.has(`${event.from} -> ${event.to}`),
+      ),
+  )
+  const isBack = outcome === 'source' && sources.every(({ mock }) => ends.get(mock.name) === 'as before')
+  assert.equal(
+    report.pausedMs !== undefined,
+    stood && isBack,
+    `it was told to have stood ${report.pausedMs} ms`,
+  )
 }
 
 /** Each session that a device was given has been closed. */

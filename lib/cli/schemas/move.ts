@@ -75,7 +75,10 @@ export interface ReportOutput {
   predicted?: Prediction | undefined
   /** What the downtime was made of; absent where it did not come to one. */
   downtime?: DowntimeParts | undefined
+  /** 0 where it did not come to one. */
   downtimeMs: number
+  /** Where it was taken back, and all sources run again: how long they stood. Absent where none stood, or one is not back. */
+  pausedMs?: number | undefined
   participant: MomentOutput[]
   /** From the call of `quiesce` to the return of `running`. */
   participantDowntimeMs?: number | undefined
@@ -129,6 +132,7 @@ const reportEntries = {
   predicted: v.optional(prediction),
   downtime: v.optional(downtimeParts),
   downtimeMs: ms,
+  pausedMs: v.optional(ms),
   participant: v.array(v.strictObject({ moment, startedMs: ms, ms, error: v.optional(cause) })),
   participantDowntimeMs: v.optional(ms),
   bytes,

@@ -77,6 +77,8 @@ describe('a device that has far more to give than was foreseen, once it stands',
     assert.equal(cause.device, 'source')
     const pauseMs = await pauseOf(one)
     assert.ok(pauseMs < 10, `${pauseMs} ms`)
+    const { pausedMs = NaN } = report
+    assert.ok(pausedMs >= pauseMs && pausedMs < 10, `${pausedMs} ms, where it was ${pauseMs}`)
   })
 
   it('is told of with what it has, what was foreseen, and what can be done', async () => {
