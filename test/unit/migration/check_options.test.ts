@@ -143,7 +143,6 @@ describe('the options of migrate()', () => {
     assert.equal(typeof checked.policy, 'function')
   })
 
-  it('take a stop rule of the caller in place of the presets, and a deadline beside it', () => {
   it('are a DMA log of whatever the kernel takes: ranges side by side in any order, up to the last address', () => {
     const [from, to] = devices
     const wide = logOf({ pageSize: 2 ** 21 }, [2n ** 64n - 2n ** 22n, 2n ** 21n], [0n, 2n ** 40n])
@@ -151,7 +150,7 @@ describe('the options of migrate()', () => {
       assert.ok(checkOptions({ from, to, ...options }).dmaLogging)
   })
 
-  it('take a stop rule of the caller in place of the presets', () => {
+  it('take a stop rule of the caller in place of the presets, and a deadline beside it', () => {
     const [from, to] = devices
     const policy = (): 'continue' => 'continue'
     const { policy: taken } = checkOptions({ from, to, policy, deadlineMs: 50, onDeadline: 'abort' })
