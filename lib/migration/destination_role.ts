@@ -131,8 +131,8 @@ export class DestinationRole {
     await beforeResuming()
     await lead(sides, 'RESUMING')
     sides.forEach(({ device }, member) => {
-      const onLoaded = async (bytes: number, writeMs: number): Promise<void> =>
-        await this.#tell({ kind: 'loaded', member, bytes, writeMs })
+      const onLoaded = async (bytes: number): Promise<void> =>
+        await this.#tell({ kind: 'loaded', member, bytes })
       this.#inflows.push(
         new Inflow(device, { onLoaded, onFailure: error => this.#begin(this.#giveUp(error)) }),
       )

@@ -21,15 +21,13 @@ export class Inflow {
   readonly #parser: StreamParser
   readonly #queue: Chunk[] = []
   readonly #changed = new Condition()
-  readonly #onLoaded: (bytes: number, writeMs: number) => Promise<void>
+  readonly #onLoaded: (bytes: number) => Promise<void>
   readonly #onFailure: (error: unknown) => void
   #queued = 0
   #loaded = 0
   readonly #isSummed: boolean
   readonly #running = new RunningDigest()
   #withDevice = 0
-  /** When the device had taken the last chunk that it has taken. */
-  #takenAt = 0
   #isOver = false
 
   /** `onFailure` is told of a chunk that the device did not take. */
@@ -39,7 +37,7 @@ export class Inflow {
       onLoaded,
       onFailure,
     }: {
-      onLoaded: (bytes: number, writeMs: number) => Promise<void>
+      onLoaded: (bytes: number) => Promise<void>
       onFailure: (error: unknown) => void
     },
   ) {
@@ -120,21 +118,17 @@ export class Inflow {
   }
 
   async #load({ bytes: chunk, release }: Chunk): Promise<void> {
-    const { clock } = this.#device
-    const givenAt = clock.now()
     this.#parser.push(chunk)
     const loaded = this.#sink.load(chunk)
     // The lane writes meanwhile, and sums what it has written where it can.
     if (!this.#isSummed) this.#running.push(chunk)
     await loaded
-    const begunAt = Math.max(givenAt, this.#takenAt)
-    this.#takenAt = clock.now()
     this.#withDevice--
     this.#loaded += chunk.length
     this.#queued -= chunk.length
     release?.()
     this.#write()
     this.#changed.changed()
-    await this.#onLoaded(this.#loaded, this.#takenAt - begunAt)
+    await this.#onLoaded(this.#loaded)
   }
 }

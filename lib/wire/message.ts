@@ -61,8 +61,6 @@ export interface Loaded {
   readonly kind: 'loaded'
   readonly member: number
   readonly bytes: number
-  /** How long the destination waited for what is new, in ms on its clock: for write(2), unless that was made ahead of it. */
-  readonly writeMs: number
 }
 
 /** What the participant adds to a device's state; before its `end`, at most once. */
