@@ -48,7 +48,11 @@ async function fileOf(path: string): Promise<StateSource> {
   // Opening it waits for its writer, and blocks a thread that cannot be ended; the event loop can wait and be told.
   if (facts.isFIFO()) return await pipeFrom(openSync(path, constants.O_RDONLY | constants.O_NONBLOCK))
   const file = await naming(path, 'read', open(path))
-  return await fileFrom(file.fd, () => void file.close())
+  return await naming(
+    path,
+    'read',
+    fileFrom(file.fd, () => void file.close()),
+  )
 }
 
 async function fileFrom(fd: number, close: () => void): Promise<StateSource> {

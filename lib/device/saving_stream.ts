@@ -124,6 +124,7 @@ export class SavingStream extends Readable {
     then: (chunk: Buffer) => void,
     { pump, tellsEnd = true }: { pump?: PumpOut; tellsEnd?: boolean } = {},
   ): AsyncGenerator<Buffer, Pause, void> {
+    checkPause(until)
     if (this.#pump !== pump) throw busy(this.#device, 'chunks()')
     this.#loops++
     this.#readers++

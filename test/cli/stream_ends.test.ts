@@ -56,6 +56,16 @@ describe('save and load look at their files before they touch a device', functio
     )
   })
 
+  it('names the file that it cannot read', async () => {
+    // Its first page is nobody's memory.
+    const { code, message } = await failureOf(
+      ['load', device, '--raw', '-i', '/proc/self/mem', '--release'],
+      1,
+    )
+    assert.equal(code, 'EIO')
+    assert.match(message, /'\/proc\/self\/mem' cannot be read/)
+  })
+
   it('refuses to load an empty file', async () => {
     writeFileSync(at('empty'), '')
     const { message } = await failureOf(['load', device, '--raw', '-i', at('empty'), '--release'], 2)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { Socket } from 'node:net'
 import { PassThrough } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
 import { openDevice } from '#lib/device/open.js'
@@ -312,6 +313,16 @@ describe('a destroyed saving stream', () => {
 })
 
 describe('chunks()', () => {
+  it('refuses to stop at what is no pause, as copyTo() does, before a read', async () => {
+    const { stream, script } = await saving('PRE_COPY')
+    const refused = { name: 'TypeError', message: /until must be 'idle' or 'end', not "never"/ }
+    const options = { until: 'never' as 'idle' }
+    await assert.rejects(stream.chunks(options).next(), refused)
+    await assert.rejects(stream.copyTo(new Socket(), options), refused)
+    assert.equal(script.session.reads.length, 0)
+    assert.equal(stream.listenerCount('error'), 0)
+  })
+
   it('stops at idle when told, leaves the stream usable, and goes on to the end', async () => {
     const { script, device, stream } = await saving('PRE_COPY')
     const feed = async (): Promise<void> => {
