@@ -342,11 +342,15 @@ export interface Addon {
   readonly barrier: (parties: number) => Barrier
   /** open(2) of the file, which is made where it is not there, and flock(2): -EWOULDBLOCK where somebody else has it. */
   lockFile(path: string): LockAnswer
-  /** How many lanes (threads) and sessions are alive in this process, and how many mappings for data: for leak tests. */
+  /**
+   * How many lanes (threads) and sessions are alive in this process, how many fds of far ends that are pumped to or from, and
+   * how many mappings for data: for leak tests.
+   */
   census(): {
     readonly lanes: number
     readonly sessions: number
     readonly devices: number
     readonly buffers: number
+    readonly farEnds: number
   }
 }

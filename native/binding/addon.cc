@@ -17,6 +17,7 @@ Napi::Value CountCensus(const Napi::CallbackInfo& info) {
   object.Set("sessions", census.sessions.load());
   object.Set("devices", census.devices.load());
   object.Set("buffers", census.buffers.load());
+  object.Set("farEnds", census.far_ends.load());
   return object;
 }
 

@@ -8,7 +8,13 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "lane.h"
+
 namespace vfio_migrate {
+
+FarEnd::~FarEnd() {
+  if (fd_) census.far_ends--;
+}
 
 Answer FarEnd::Take(int fd, int access) {
   int flags = fcntl(fd, F_GETFL);
@@ -18,8 +24,10 @@ Answer FarEnd::Take(int fd, int access) {
   // The number may be closed, and be another file's, while we still use it. Not one of the first
   // three either: a program takes those for its standard streams.
   fd_ = Fd(fcntl(fd, F_DUPFD_CLOEXEC, 3));
+  if (!fd_) return -errno;
+  census.far_ends++;
   struct stat facts;
-  if (!fd_ || fstat(fd_.get(), &facts) < 0) return -errno;
+  if (fstat(fd_.get(), &facts) < 0) return -errno;
   is_socket_ = S_ISSOCK(facts.st_mode);
   if (S_ISFIFO(facts.st_mode) && (flags & O_NONBLOCK) == 0) Unblock(access);
   return 0;

@@ -12,6 +12,11 @@ namespace vfio_migrate {
 /// lane back from there. For a file, or another device, its file system is waited for.
 class FarEnd {
  public:
+  FarEnd() = default;
+  FarEnd(const FarEnd&) = delete;
+  FarEnd& operator=(const FarEnd&) = delete;
+  ~FarEnd();
+
   /// To be read (O_RDONLY) or written (O_WRONLY). -errno of what the call would answer, before any
   /// is made.
   Answer Take(int fd, int access);

@@ -10,13 +10,14 @@
 
 namespace vfio_migrate {
 
-/// Live threads, sessions and devices of this process, and mappings for data, kept ones too: for
-/// leak tests.
+/// Live threads, sessions, devices and fds of far ends of this process, and mappings for data, kept
+/// ones too: for leak tests.
 struct Census {
   std::atomic<int> lanes{0};
   std::atomic<int> sessions{0};
   std::atomic<int> devices{0};
   std::atomic<int> buffers{0};
+  std::atomic<int> far_ends{0};
 };
 extern Census census;
 

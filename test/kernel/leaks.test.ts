@@ -21,8 +21,8 @@ function collector(): () => void {
 }
 
 function counts(): Record<string, number> {
-  const { lanes, sessions, devices } = loadAddon().census()
-  return { fds: readdirSync('/proc/self/fd').length, lanes, sessions, devices }
+  const { lanes, sessions, devices, farEnds } = loadAddon().census()
+  return { fds: readdirSync('/proc/self/fd').length, lanes, sessions, devices, farEnds }
 }
 
 const threadCount = (): number => readdirSync('/proc/self/task').length

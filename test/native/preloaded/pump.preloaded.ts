@@ -25,6 +25,7 @@ import { Interrupted } from '#lib/cli/interruption.js'
 import type { Io } from '#lib/cli/context.js'
 import { run } from '#lib/cli/run.js'
 import { Captured, capturedIo } from '../../unit/cli/streams.js'
+import { addon } from './addon.js'
 import { kernel } from './kernel.js'
 import { E, PRE_COPY, PRE_COPY_P2P, RESUMING, STOP_COPY, drain, enter, open, scenario } from './scenario.js'
 
@@ -285,6 +286,7 @@ describe('a pump out of a saving fd', () => {
     kernel.waitFor('held read')
     const sofar = 2 * mebibyte
     assert.deepEqual([pump.bytesRead(), pump.bytesWritten()], [sofar, sofar])
+    assert.equal(addon.census().farEnds, 1)
     kernel.release('read')
     const { bytes } = await pump.done
     assert.deepEqual([pump.bytesRead(), pump.bytesWritten()], [bytes, bytes])
