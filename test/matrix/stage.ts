@@ -96,11 +96,15 @@ export async function actor(
 
 /** Runs a case on the virtual clock, and closes what it has opened. */
 export async function run(given: Case): Promise<Observed> {
-  const patience = AbortSignal.timeout(patienceMs)
+  let patience: NodeJS.Timeout | undefined
   const standstill = new Promise<never>((_, reject) => {
-    patience.addEventListener('abort', () => reject(new Error(`It stands still: ${reproduction(given)}`)))
+    patience = setTimeout(() => reject(new Error(`It stands still: ${reproduction(given)}`)), patienceMs)
   })
-  return await Promise.race([standstill, new Run(given).run()])
+  try {
+    return await Promise.race([standstill, new Run(given).run()])
+  } finally {
+    clearTimeout(patience)
+  }
 }
 
 class Run {
