@@ -4,7 +4,7 @@ import type { Scene } from './case.js'
 import { failuresOf } from './failures.js'
 import { linesWith, type Line } from './page.js'
 import { speak, type Spoken, type Trial } from './roles.js'
-import { assertNone, count, tally } from './suite.js'
+import { assertNone, begin, count, tally } from './suite.js'
 import type { Expected } from './expectation.js'
 import { hold } from './verdict.js'
 
@@ -44,6 +44,7 @@ function whenBroken({ sent, came }: Spoken, members: number): string {
 
 /** Runs one, and says what was wrong; false where it did not come to that. */
 async function holds(trial: Trial, lineOf: (spoken: Spoken) => Line, failed: string[]): Promise<boolean> {
+  begin()
   const spoken = await speak(trial)
   if (!spoken.wasHit) {
     tally.missed++

@@ -10,6 +10,8 @@ export interface Scene {
   /** Of the source; what its flavour has, unless told. */
   readonly precopy?: false
   readonly members: 1 | 2
+  /** They do no DMA to each other: none waits for another. */
+  readonly noP2pDma?: true
   /** Where the sources are found; RUNNING, unless told. */
   readonly begins?: 'STOP' | 'RUNNING_P2P'
   readonly origin: 'opened' | 'lent'

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// docs/recovery.md as data: what the matrix expects is what the page says.
+// Tables of docs/ as data: what the matrix expects is what docs/recovery.md says.
 import { readFileSync } from 'node:fs'
 
-const page = new URL('../../docs/recovery.md', import.meta.url)
+const docs = new URL('../../docs/', import.meta.url)
 
 /** One line of a table of the page, by the words of its head. */
 export type Line = Readonly<Record<string, string>>
 
-/** All tables of the page, in their order. */
-export function tables(): Line[][] {
+/** All tables of a page, in their order. */
+function tables(page: string): Line[][] {
   const found: Line[][] = []
   let head: string[] | undefined
-  for (const line of readFileSync(page, 'utf8').split('\n')) {
+  for (const line of readFileSync(new URL(page, docs), 'utf8').split('\n')) {
     const cells = cellsOf(line)
     if (cells === undefined) head = undefined
     else if (head === undefined) {
@@ -22,9 +22,16 @@ export function tables(): Line[][] {
   return found
 }
 
-/** The lines of all tables that have these columns. */
+/** The lines of all tables of docs/recovery.md that have these columns. */
 export function linesWith(...columns: readonly string[]): Line[] {
-  return tables().flatMap(lines => lines.filter(line => columns.every(column => line[column] !== undefined)))
+  return linesOf('recovery.md', ...columns)
+}
+
+/** The lines of all tables of a page of docs/ that have these columns. */
+export function linesOf(page: string, ...columns: readonly string[]): Line[] {
+  return tables(page).flatMap(lines =>
+    lines.filter(line => columns.every(column => line[column] !== undefined)),
+  )
 }
 
 /** What a cell lists. */

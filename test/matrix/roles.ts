@@ -129,6 +129,7 @@ class Conversation {
       movedTo: undefined,
       deedAt: [],
       deedOver: [],
+      overAt: [],
       isInVain: false,
       digests: [],
       wasHit:

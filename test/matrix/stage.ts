@@ -44,6 +44,8 @@ export interface Observed {
   /** Where the events of each actor's history stood at the deed, and when it was over. */
   readonly deedAt: readonly number[]
   readonly deedOver: readonly number[]
+  /** Where they stood when all was over, and nothing was closed yet. */
+  readonly overAt: readonly number[]
   /** The driver refused it. */
   readonly isInVain: boolean
   /** Digests of source and destination when the latter had been loaded, by member. */
@@ -156,6 +158,7 @@ class Run {
       movedTo: this.#movedTo,
       deedAt: this.#deedAt,
       deedOver: this.#deedOver,
+      overAt: this.#now(),
       isInVain: this.#isInVain,
       digests: this.#digests,
       wasHit: unused.length === 0 && isDone,
@@ -169,7 +172,7 @@ class Run {
   }
 
   async #migrate(): Promise<{ report: MigrationReport | undefined; error: unknown }> {
-    const { onStuck, precopy, logged, tight } = this.#case.scene
+    const { onStuck, precopy, logged, tight, noP2pDma } = this.#case.scene
     const options: MigrateOptions = {
       from: this.#devices('source'),
       to: this.#devices('destination'),
@@ -178,6 +181,7 @@ class Run {
       participant: this.#participant(),
       ...(onStuck && { onStuck }),
       ...(precopy === false && { precopy }),
+      ...(noP2pDma && { noP2pDma }),
       ...(tight && { downtimeLimitMs: 40 }),
       ...(logged && {
         dmaLogging: { pageSize: 4096, ranges: [{ iova: 0n, length: 65_536n }], onDirty: () => undefined },

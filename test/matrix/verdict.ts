@@ -5,6 +5,7 @@ import type { Case } from './case.js'
 import { expectationsOf, found, stuckRows, wasTouched, type Expected } from './expectation.js'
 import { ownersAtTheEnd, twoOwners } from './owners.js'
 import { closeAll, type Actor, type Observed } from './stage.js'
+import { checkStatuses } from './statuses.js'
 
 /** Holds what came of a case against one row, and against what must hold whatever happens. */
 export async function hold(given: Case, seen: Observed, one: Expected): Promise<void> {
@@ -30,6 +31,7 @@ export async function judge(given: Case, seen: Observed): Promise<readonly strin
   if (by === undefined) throw new Error(failures.map(String).join('; '))
   checkMoments(seen, by)
   if (!wasTouched(given)) checkPause(seen, by)
+  checkStatuses(given, seen.actors)
   await checkClosed(seen)
   return [by.id, ...by.ways]
 }
