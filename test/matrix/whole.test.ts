@@ -3,13 +3,21 @@ import assert from 'node:assert/strict'
 import { phases } from '#lib/migration/phases.js'
 import { faultPoints, flavourNames, resolveOptions } from 'vfio-migrate/mock'
 import { linesWith } from './page.js'
+import { statuses } from './statuses.js'
 import { tally } from './suite.js'
 
 /** An arc that no migration makes: it gives pre-copy up altogether, or stops. */
 const neverMade = 'PRE_COPY_P2P->PRE_COPY'
 
 /** The fewest cases of a run of all files: of one alone nothing can be asked. */
-const everything = 3000
+const everything = 12_000
+
+const pointsOfAll = flavourNames.flatMap(flavour => {
+  const points = faultPoints({ flavour, capabilities: resolveOptions({ flavour }).capabilities })
+  return Object.entries(points)
+    .filter(([on]) => on !== neverMade)
+    .map(([on, rule]) => ({ flavour, on, rule }))
+})
 
 describe('the matrix as a whole', () => {
   before(function () {
@@ -35,15 +43,33 @@ describe('the matrix as a whole', () => {
   })
 
   it('has met every point at which a device of each flavour can fail', () => {
-    const missing = flavourNames.flatMap(flavour => {
-      const points = Object.keys(
-        faultPoints({ flavour, capabilities: resolveOptions({ flavour }).capabilities }),
-      )
-      const met = (on: string): boolean =>
-        ['source', 'destination'].some(side => tally.met.has(`${flavour} ${side} ${on}`))
-      return points.filter(on => on !== neverMade && !met(on)).map(on => `${flavour} ${on}`)
-    })
-    assert.deepEqual(missing, [])
+    const met = (flavour: string, on: string): boolean =>
+      ['source', 'destination'].some(side => tally.met.has(`${flavour} ${side} ${on}`))
+    const missing = pointsOfAll.filter(({ flavour, on }) => !met(flavour, on))
+    assert.deepEqual(
+      missing.map(({ flavour, on }) => `${flavour} ${on}`),
+      [],
+    )
+  })
+
+  it('has met every errno that each of them can fail by', () => {
+    const all = pointsOfAll.flatMap(({ flavour, on, rule }) =>
+      (rule.errno ?? []).map(errno => `${flavour} ${on} ${errno}`),
+    )
+    assert.deepEqual(
+      all.filter(one => !tally.met.has(one)),
+      [],
+    )
+  })
+
+  it('has met every status that a command of mlx5 can end with', () => {
+    const commands = pointsOfAll.filter(({ flavour, rule }) => flavour === 'mlx5' && rule.status)
+    const all = commands.flatMap(({ on }) => statuses.map(status => `mlx5 ${on} status ${status}`))
+    assert.ok(statuses.length > 15)
+    assert.deepEqual(
+      all.filter(one => !tally.met.has(one)),
+      [],
+    )
   })
 
   for (const deed of ['signal', 'onProgress throws', 'reset source', 'reset destination']) {
