@@ -52,6 +52,8 @@ export class DestinationRole {
   #isOver = false
   /** It runs here, unless the devices themselves refuse. */
   #isCommitted = false
+  /** They have. */
+  #hasRefused = false
   /** What is under way beside the messages; none rejects. */
   readonly #work: Promise<void>[] = []
 
@@ -193,6 +195,7 @@ export class DestinationRole {
     } catch (error) {
       if (!sides.some(({ mayHaveRun }) => mayHaveRun)) {
         this.#isCommitted = false
+        this.#hasRefused = true
         throw error
       }
       for (const side of sides) side.fail(error)
@@ -226,7 +229,7 @@ export class DestinationRole {
     this.#changed.changed()
     try {
       await owner.abdicate()
-      await link.send({ kind: 'abdicated', error })
+      await link.send({ kind: 'abdicated', error, wasCommitted: this.#hasRefused })
     } catch (unwritten) {
       // Nobody can say whose the state is: the source must not take it back.
       link.close(unwritten as Error)

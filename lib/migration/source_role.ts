@@ -213,6 +213,8 @@ export class SourceRole {
     const settled = this.#hasYielded ? await this.#inbox.settled().catch(() => undefined) : undefined
     if (settled?.kind === 'running') return await this.#tooLate(settled.error)
     if (settled === undefined && this.#hasYielded) return 'unknown'
+    // Nobody heard what it was stopped for: without this failure it would have happened.
+    if (settled?.wasCommitted) this.#failure = { error: settled.error }
     // What is being written is written first, and takes no right away from a source whose word was not sent.
     await this.#yielding?.catch(() => undefined)
     await this.#owner.reclaim().catch(() => undefined)

@@ -119,6 +119,8 @@ export interface Abdicated {
   readonly kind: 'abdicated'
   /** Why, where it was not asked to. */
   readonly error?: unknown
+  /** It had committed, and heard of no `abort` any more: none of its devices left STOP, and `error` says why. */
+  readonly wasCommitted?: boolean
 }
 
 /**

@@ -52,6 +52,20 @@ describe('a migration that something overtakes', () => {
     assert.deepEqual([error.report.outcome, source.state], ['source', 'RUNNING'])
   })
 
+  it('is cancelled by nobody past its commit: what fails then is what is told', async () => {
+    const { from, to, source } = await pair(
+      { clock: new VirtualClock() },
+      { faults: [{ on: 'RESUME_RESPONDER', errno: 'EIO' }] },
+    )
+    const cancel = new AbortController()
+    const onProgress: MigrateOptions['onProgress'] = progress => {
+      if (progress.kind === 'phase' && progress.phase === 'run') cancel.abort()
+    }
+    const { cause, report } = await failure({ from, to, signal: cancel.signal, onProgress })
+    assert.equal((cause as NodeJS.ErrnoException).code, 'EIO')
+    assert.deepEqual([report.outcome, source.state], ['source', 'RUNNING'])
+  })
+
   it('gives nothing back when somebody else has made the destination run', async () => {
     const { from, to, source, target } = await pair({ clock: new VirtualClock() })
     const other = await openDevice(target.lend())
