@@ -65,8 +65,9 @@ function rowOf(given: Case, seen: Observed, first: Failure | undefined): Line {
   if (given.faults?.some(({ fault }) => fault.cut !== undefined) && first?.fails !== 'RESUMING -> STOP')
     return found(callRows, ({ id }) => id === 'stop-incomplete')
   const done = deedRow(given, seen)
-  // What was done before anything failed is what is told.
-  if (done && (failed === undefined || wasFirst(given, seen, first))) return done
+  // What was done before anything failed is what is told, where it was heard.
+  const isHeard = given.participant !== undefined || done?.cause !== 'none'
+  if (done && (failed === undefined || (isHeard && wasFirst(given, seen, first)))) return done
   if (failed) return failed
   return happens
 }
