@@ -115,18 +115,18 @@ export interface SessionCalls {
   /**
    * read(2) of at most `maxBytes` on the non-blocking fd, and of no more than 16 MiB whatever is asked for. EAGAIN is
    * waited for in poll(2) without limit; read(2) is asked again meanwhile, as poll(2) does not tell of every change. Where the device has nothing now (ENOMSG, or 0), it is polled for up to `waitMs`
-   * and asked once more. A cancelled read answers -ECANCELED.
+   * and asked once more. A cancelled read answers -ECANCELED. `own` has the answer in memory of the receiver's own.
    */
-  read(maxBytes: number, waitMs: number): Promise<ReadAnswer>
+  read(maxBytes: number, waitMs: number, own?: boolean): Promise<ReadAnswer>
   /**
    * As `read`, posted behind others that are not answered yet: unless the one before it gave bytes it is not made, and
    * answered -EAGAIN, which no read is answered otherwise. A backend that lacks it is read by one call at a time.
    */
-  readBehind?(maxBytes: number): Promise<ReadAnswer>
+  readBehind?(maxBytes: number, own?: boolean): Promise<ReadAnswer>
   /**
-   * Takes back the memory of `data`, as a read has answered it: its ArrayBuffer is detached, so that whoever still has it
+   * Takes back the memory of `data` that a read has lent: its ArrayBuffer is detached, so that whoever still has it
    * finds nothing rather than the bytes of a later read. A write of it that is under way keeps the memory until it has
-   * returned. Without effect on anything but the whole of what a read answered. A backend whose answers are memory of
+   * returned. Without effect on anything but the whole of what a read has lent. A backend whose answers are memory of
    * JavaScript's own lacks it, and nobody needs it: what is not released comes back when it is collected.
    */
   release?(data: Uint8Array): void
@@ -214,6 +214,8 @@ export interface DataAnswer {
 }
 
 export interface ReadAnswer extends DataAnswer {
+  /** `data` is memory that `release` takes back; it is the receiver's own where this is absent. */
+  readonly lent?: boolean
   /**
    * The device's arc number when read(2) was issued. A 0 is the end of the stream only when this is not older than
    * the SET that answered STOP_COPY; any other 0 may have been answered before the device had written its last bytes.

@@ -59,6 +59,12 @@ export class ReadAhead {
     this.#onNews = onNews
   }
 
+  /**
+   * Whether who takes what is read from now on takes it as it is lent. Else it is read into memory of its own at once: lent
+   * first and copied afterwards the same bytes would press twice on the collector of garbage.
+   */
+  lends = false
+
   /** All that was read, in bytes. */
   get bytesRead(): number {
     return this.#bytesRead + (this.#diversion?.bytesRead ?? 0)
@@ -149,7 +155,7 @@ export class ReadAhead {
   /** Nobody takes anything any more. */
   stop(): void {
     this.#isStopped = true
-    for (const { data } of this.#ready.splice(0)) this.#session.release?.(data)
+    for (const { data, lent } of this.#ready.splice(0)) if (lent) this.#session.release?.(data)
     this.#readyBytes = 0
   }
 
@@ -165,9 +171,9 @@ export class ReadAhead {
     while (this.#mayPost && this.#posted + this.#ready.length < count) {
       if (this.#posted === 0) {
         this.#isInterrupted = false
-        this.#follow(this.#session.read(bytes, this.#waitMs))
+        this.#follow(this.#session.read(bytes, this.#waitMs, !this.lends))
       } else if (this.#session.readBehind && !this.#isInterrupted) {
-        this.#follow(this.#session.readBehind(bytes))
+        this.#follow(this.#session.readBehind(bytes, !this.lends))
       } else return
     }
   }
@@ -188,8 +194,8 @@ export class ReadAhead {
 
   #take(answer: ReadAnswer, nudges: number): void {
     this.#posted--
-    const { result, arc, data } = answer
-    if (this.#isStopped && result > 0) this.#session.release?.(data)
+    const { result, arc, data, lent } = answer
+    if (this.#isStopped && lent) this.#session.release?.(data)
     if (this.#isStopped || this.#over !== undefined) return
     this.#isInterrupted ||= result <= 0
     if (result > 0) this.#keep(answer)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Readable } from 'node:stream'
 import { throwIfAborted } from '../abort.ts'
-import type { SessionCalls } from '../backend/seam.ts'
+import type { ReadAnswer, SessionCalls } from '../backend/seam.ts'
 import type { Clock } from '../clock.ts'
 import type { VfioError } from '../errors.ts'
 import { VfioSystemError } from '../errors.ts'
@@ -127,6 +127,7 @@ export class SavingStream extends Readable {
     checkPause(until)
     if (this.#pump !== pump) throw busy(this.#device, 'chunks()')
     this.#loops++
+    this.#ahead.lends = true
     this.#readers++
     this.on('error', toldByRejection)
     try {
@@ -149,6 +150,7 @@ export class SavingStream extends Readable {
     } finally {
       this.#readers--
       this.#loops--
+      this.#ahead.lends = this.#loops > 0
       // At once: who reads next must find no pump.
       if (pump) this.#endPump(pump)
       this.#stopListening()
@@ -290,13 +292,13 @@ export class SavingStream extends Readable {
       return undefined
     }
     const chunk = answer.data as Buffer
-    if (this.#session.release) lentMemory.add(chunk.buffer)
+    if (answer.lent) lentMemory.add(chunk.buffer)
     if (this.readableEncoding !== null) {
       this.push(chunk)
       return this.read() as Buffer
     }
     if (this.listenerCount('data') > 0) this.emit('data', chunk)
-    else this.#releasable.add(chunk)
+    else if (answer.lent) this.#releasable.add(chunk)
     return chunk
   }
 
@@ -366,18 +368,15 @@ export class SavingStream extends Readable {
     if (answer === undefined && !isEnd) return
     this.#wanted = false
     this.#endReached = isEnd
-    this.push(answer === undefined ? null : this.#own(answer.data))
+    this.push(answer === undefined ? null : this.#own(answer))
   }
 
-  /**
-   * Where it is lent the memory goes back at once: it would come back when the copy is collected, after the next reads have
-   * mapped more, and fresh pages are dearer than a copy into memory that was used before.
-   */
-  #own(lent: Uint8Array): Uint8Array {
-    if (this.#session.release === undefined) return lent
-    const own = Buffer.allocUnsafeSlow(lent.length)
-    own.set(lent)
-    this.#session.release(lent)
+  /** What a loop has left behind is lent. */
+  #own({ data, lent }: ReadAnswer): Uint8Array {
+    if (!lent) return data
+    const own = Buffer.allocUnsafeSlow(data.length)
+    own.set(data)
+    this.#session.release?.(data)
     return own
   }
 

@@ -78,9 +78,10 @@ Napi::Object WithData(Napi::Env env, Answer result, const uint8_t* bytes) {
   return object;
 }
 
-/// { result, data }: the lane's own buffer, where that is worth it and the runtime allows it.
+/// { result, data, lent }: the lane's own buffer, where that is worth it, and whoever asked and the
+/// runtime allow it.
 Napi::Object WithBuffer(Napi::Env env, const ReadData& data) {
-  if (data.result < static_cast<Answer>(kLeastLentBytes)) {
+  if (data.is_own || data.result < static_cast<Answer>(kLeastLentBytes)) {
     return WithData(env, data.result, data.buffer ? data.buffer->data() : nullptr);
   }
   auto length = static_cast<size_t>(data.result);
@@ -88,6 +89,7 @@ Napi::Object WithBuffer(Napi::Env env, const ReadData& data) {
   if (!lent) return WithData(env, data.result, data.buffer->data());
   Napi::Object object = WithResult(env, data.result);
   object.Set("data", lent);
+  object.Set("lent", Napi::Boolean::New(env, true));
   return object;
 }
 

@@ -37,6 +37,13 @@ int Arguments::Milliseconds(size_t index, const char* name) {
   return 0;
 }
 
+bool Arguments::Flag(size_t index, const char* name) {
+  Napi::Value value = info_[index];
+  if (value.IsBoolean()) return value.As<Napi::Boolean>().Value();
+  if (!value.IsUndefined()) Fail(name, "a boolean");
+  return false;
+}
+
 std::string Arguments::String(size_t index, const char* name) {
   Napi::Value value = info_[index];
   std::string text = value.IsString() ? value.As<Napi::String>().Utf8Value() : std::string();

@@ -21,6 +21,8 @@ class Arguments {
   uint64_t Size(size_t index, const char* name);
   /// A span of time, rounded up.
   int Milliseconds(size_t index, const char* name);
+  /// True or false; false where it is left out.
+  bool Flag(size_t index, const char* name);
   /// A path or name, without a NUL in it.
   std::string String(size_t index, const char* name);
   uint64_t Uint64(size_t index, const char* name);

@@ -56,8 +56,9 @@ Napi::Value DataFdObject::Read(Info info) {
   size_t max_bytes = arguments.Size(0, "maxBytes");
   if (max_bytes == 0) arguments.Fail("maxBytes", "at least 1");
   int wait_ms = arguments.Milliseconds(1, "waitMs");
+  bool is_own = arguments.Flag(2, "own");
   if (arguments.failed()) return arguments.Throw();
-  return PostRead(info.Env(), max_bytes, wait_ms, ReadKind::kFirst);
+  return PostRead(info.Env(), max_bytes, wait_ms, ReadKind::kFirst, is_own);
 }
 
 Napi::Value DataFdObject::ReadBehind(Info info) {
@@ -65,16 +66,22 @@ Napi::Value DataFdObject::ReadBehind(Info info) {
   Arguments arguments(info);
   size_t max_bytes = arguments.Size(0, "maxBytes");
   if (max_bytes == 0) arguments.Fail("maxBytes", "at least 1");
+  bool is_own = arguments.Flag(1, "own");
   if (arguments.failed()) return arguments.Throw();
-  return PostRead(info.Env(), max_bytes, 0, ReadKind::kBehind);
+  return PostRead(info.Env(), max_bytes, 0, ReadKind::kBehind, is_own);
 }
 
-Napi::Value DataFdObject::PostRead(Napi::Env env, size_t max_bytes, int wait_ms, ReadKind kind) {
+Napi::Value DataFdObject::PostRead(Napi::Env env, size_t max_bytes, int wait_ms, ReadKind kind,
+                                   bool is_own) {
   Held<DataFd> session = session_.held();
   has_read_ = true;
   return Begin(
       env, this, -EBADF,
-      [session, max_bytes, wait_ms, kind] { return session->Read(max_bytes, wait_ms, kind); },
+      [session, max_bytes, wait_ms, kind, is_own] {
+        ReadData data = session->Read(max_bytes, wait_ms, kind);
+        data.is_own = is_own;
+        return data;
+      },
       [&session](Job* job) { return session->Post(job); });
 }
 

@@ -31,7 +31,7 @@ class DataFdObject final : public Napi::ObjectWrap<DataFdObject> {
   Napi::Value Relayed(Info info);
   Napi::Value GetPrecopyInfo(Info info);
   Napi::Value Close(Info info);
-  Napi::Value PostRead(Napi::Env env, size_t max_bytes, int wait_ms, ReadKind kind);
+  Napi::Value PostRead(Napi::Env env, size_t max_bytes, int wait_ms, ReadKind kind, bool is_own);
   bool IsOurs(Info info);
 
   Owner<DataFd> session_;

@@ -17,6 +17,8 @@ struct ReadData {
   Answer result = 0;
   /// As much as was asked for: there is more.
   bool is_full = false;
+  /// Whoever asked wants memory of its own.
+  bool is_own = false;
   Held<Buffer> buffer;
   /// The device's arc number when read(2) was issued.
   uint64_t arc = 0;

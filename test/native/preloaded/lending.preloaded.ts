@@ -48,6 +48,20 @@ describe('memory that a read has lent', () => {
     assert.equal(addon.census().buffers, 3)
   })
 
+  scenario('is not what a read answers that wants memory of its own', async () => {
+    const session = await saving(4)
+    const answers = [await session.read(mebibyte, 0, true), await session.read(mebibyte, 0, true)]
+    answers.forEach(({ data, lent }, index) => {
+      assertIsImage(data, index)
+      session.release(data)
+      assert.deepEqual([data.length, lent], [mebibyte, undefined])
+    })
+    assert.equal(addon.census().buffers, 1)
+    const { lent } = await session.read(mebibyte, 0)
+    assert.equal(lent, true)
+    assert.throws(() => session.read(mebibyte, 0, 1 as never), TypeError)
+  })
+
   scenario('serves the next read when it is released, and shows nothing any more', async () => {
     const session = await saving(4)
     for (let index = 0; index < 4; index++) {

@@ -11,6 +11,7 @@ interface Posted {
   readonly behind: boolean
   readonly waitMs: number
   readonly maxBytes: number
+  readonly own: boolean
   answer(result: number, arc?: number, text?: string): Promise<void>
 }
 
@@ -22,22 +23,26 @@ class Reads extends ScriptedSession {
     super([])
   }
 
-  override read(maxBytes: number, waitMs: number): Promise<ReadAnswer> {
-    return this.#post(false, maxBytes, waitMs)
+  override read(maxBytes: number, waitMs: number, own = false): Promise<ReadAnswer> {
+    return this.#post(false, { maxBytes, waitMs, own })
   }
 
-  readBehind(maxBytes: number): Promise<ReadAnswer> {
-    return this.#post(true, maxBytes, 0)
+  readBehind(maxBytes: number, own = false): Promise<ReadAnswer> {
+    return this.#post(true, { maxBytes, waitMs: 0, own })
   }
 
-  #post(behind: boolean, maxBytes: number, waitMs: number): Promise<ReadAnswer> {
+  #post(
+    behind: boolean,
+    { maxBytes, waitMs, own }: Pick<Posted, 'maxBytes' | 'waitMs' | 'own'>,
+  ): Promise<ReadAnswer> {
     return new Promise(resolve => {
       this.posted.push({
         behind,
         waitMs,
         maxBytes,
+        own,
         answer: async (result, arc = 0, text = '') => {
-          resolve({ result, arc, data: Buffer.from(text) })
+          resolve({ result, arc, data: Buffer.from(text), ...(!own && text !== '' && { lent: true }) })
           await new Promise(resolve => setImmediate(resolve))
         },
       })
@@ -126,6 +131,18 @@ describe('reading ahead', () => {
     assert.deepEqual([kinds(), session.next().waitMs], ['rbb', 70])
   })
 
+  it('asks for memory of its own with every read, or to be lent it', () => {
+    for (const lends of [false, true]) {
+      const { reading, session } = ahead()
+      reading.lends = lends
+      reading.start()
+      assert.deepEqual(
+        session.posted.map(({ own }) => own),
+        [!lends, !lends, !lends],
+      )
+    }
+  })
+
   it('waits for what was announced, with its first read only', async () => {
     const { reading, session } = ahead()
     reading.nudge({ waitMs: 70 })
@@ -170,6 +187,7 @@ describe('reading ahead', () => {
 
   it('gives its memory back when it is stopped, and what comes afterwards', async () => {
     const { reading, session, take } = ahead()
+    reading.lends = true
     reading.start()
     await session.next().answer(1, 0, 'a')
     reading.stop()

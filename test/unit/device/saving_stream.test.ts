@@ -8,7 +8,7 @@ import { openDevice } from '#lib/device/open.js'
 import type { Device } from '#lib/device/device.js'
 import type { SavingStream } from '#lib/device/saving_stream.js'
 import { MockDevice, VirtualClock } from 'vfio-migrate/mock'
-import { gate, ScriptedDevice } from './scripted_device.js'
+import { gate, ScriptedDevice, type ScriptedRead } from './scripted_device.js'
 
 const ENOMSG = -42
 const ENODEV = -19
@@ -426,9 +426,15 @@ describe('chunks()', () => {
   })
 })
 
-async function feed(script: ScriptedDevice): Promise<void> {
-  for (const text of ['one', 'two']) (await script.session.nextRead()).answer(3, script.arc, text)
-  ;(await script.session.nextRead()).answer(0, script.arc)
+async function feed(
+  script: ScriptedDevice,
+  onRead: (read: ScriptedRead) => void = () => undefined,
+): Promise<void> {
+  for (const text of ['one', 'two', '']) {
+    const read = await script.session.nextRead()
+    onRead(read)
+    read.answer(text.length, script.arc, text)
+  }
 }
 
 describe('an end that came while nobody took anything', () => {
@@ -524,16 +530,30 @@ describe('release()', () => {
     assert.deepEqual(script.session.released, ['one', 'two'])
   })
 
-  it('is without effect on what a Readable gives: a copy, whose original was given back when it was made', async () => {
+  it('is without effect on what a Readable gives: its reads are asked for in memory of its own', async () => {
     const { script, stream } = await saving('STOP_COPY')
-    const feeding = feed(script)
+    const asked: boolean[] = []
+    const feeding = feed(script, ({ own }) => asked.push(own))
     const chunks: Buffer[] = []
     for await (const chunk of stream) chunks.push(chunk as Buffer)
     await feeding
-    assert.deepEqual(script.session.released, ['one', 'two'])
-    assert.equal(Buffer.concat(chunks).toString(), 'onetwo')
+    assert.deepEqual([...new Set(asked)], [true])
     for (const chunk of chunks) stream.release(chunk)
-    assert.equal(script.session.released.length, 2)
+    assert.deepEqual(script.session.released, [])
+    assert.equal(Buffer.concat(chunks).toString(), 'onetwo')
+  })
+
+  it('is done for a Readable with what was lent to a loop that was left: that gets a copy', async () => {
+    const { script, stream } = await saving('STOP_COPY')
+    const feeding = feed(script)
+    for await (const chunk of stream.chunks()) {
+      assert.equal(chunk.toString(), 'one')
+      break
+    }
+    const chunks: Buffer[] = []
+    for await (const chunk of stream) chunks.push(chunk as Buffer)
+    await feeding
+    assert.deepEqual([script.session.released, Buffer.concat(chunks).toString()], [['two'], 'two'])
   })
 })
 

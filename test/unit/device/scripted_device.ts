@@ -26,13 +26,17 @@ export function gate<T>(): { promise: Promise<T>; open: (value: T) => void } {
   return { promise, open }
 }
 
+export interface ScriptedRead {
+  readonly waitMs: number
+  /** It is to be answered in memory of the receiver's own, and lent otherwise. */
+  readonly own: boolean
+  readonly answer: (result: number, arc: number, text?: string) => void
+}
+
 /** A session whose reads the test answers one by one, and whose calls are recorded. */
 export class ScriptedSession implements SessionCalls {
   readonly log: string[]
-  readonly reads: {
-    answer: (result: number, arc: number, text?: string) => void
-    waitMs: number
-  }[] = []
+  readonly reads: ScriptedRead[] = []
   readonly written: Buffer[] = []
   /** What it says of the bytes that were written; undefined where it does not sum. */
   sum: string | undefined
@@ -52,21 +56,20 @@ export class ScriptedSession implements SessionCalls {
     this.log = log
   }
 
-  read(_maxBytes: number, waitMs: number): Promise<ReadAnswer> {
+  read(_maxBytes: number, waitMs: number, own = false): Promise<ReadAnswer> {
     const { promise, open } = gate<ReadAnswer>()
     this.reads.push({
       waitMs,
-      answer: (result, arc, text = '') => open({ result, arc, data: Buffer.from(text) }),
+      own,
+      answer: (result, arc, text = '') =>
+        open({ result, arc, data: Buffer.from(text), ...(!own && text !== '' && { lent: true }) }),
     })
     for (const resolve of this.#onRead.splice(0)) resolve()
     return promise
   }
 
   /** The next read that the device is asked for. */
-  async nextRead(): Promise<{
-    answer: (result: number, arc: number, text?: string) => void
-    waitMs: number
-  }> {
+  async nextRead(): Promise<ScriptedRead> {
     for (;;) {
       const read = this.reads.shift()
       if (read) return read
