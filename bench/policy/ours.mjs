@@ -34,11 +34,13 @@ const precopyClass = { mlx5: 'incremental', virtio: 'full', setup: 'setup', none
 export async function ours(world, options = {}, onRound = () => undefined) {
   const { devices, limitMs, participantMs } = world.workload
   const port = new Port(world)
-  const stopArcsMs = devices.map(({ suspendMs }) => world.command(suspendMs) + world.command(suspendMs))
+  const arcMs = devices.map(({ suspendMs }) => (world.command(suspendMs) + world.command(suspendMs)) / 2)
   const outlooks = devices.map((device, index) => ({
     precopy: precopyClass[device.driver],
     stateBytes: device.stateBytes,
-    stopArcsMs: stopArcsMs[index],
+    arcMs: arcMs[index],
+    stopArcs: 2,
+    startArcs: 2,
     precopyArcMs: port.savings[index].enteredAt,
     chunkBytes: device.chunkBytes,
   }))

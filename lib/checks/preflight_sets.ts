@@ -29,8 +29,8 @@ function crowdsOf(all: readonly Member[], { perPfLimit }: PreflightOptions): Cro
   const physfns = new Set(all.map(physfnOf).filter(physfn => physfn !== undefined))
   return [...physfns].map(physfn => {
     const members = all.filter(member => physfnOf(member) === physfn)
-    const driver = members[0]?.device.driver ?? ''
-    return { physfn, members, limit: perPfLimit ?? vendorLimits[driver] ?? Infinity }
+    const limits = members.map(({ device: { driver } }) => vendorLimits[driver ?? ''] ?? Infinity)
+    return { physfn, members, limit: perPfLimit ?? Math.min(...limits) }
   })
 }
 

@@ -113,7 +113,7 @@ export const sizeRules: readonly PreflightRule[] = [
     applies: ({ device, role }) =>
       role === 'source' && device.capabilities.stopCopy && device.stateBytes === undefined,
     cause: ({ device }) =>
-      `'${device.name}' does not tell how large its state is: neither memory nor downtime can be foreseen.`,
+      `'${device.name}' does not tell how large its state is: what memory it needs is not known, and 100 GiB are foreseen until it is seen.`,
     remedy: () => 'Kernels before 6.2 cannot be asked; dmesg may say more.',
   }),
   perBudget({

@@ -24,6 +24,8 @@ export class DirtyLog {
     for (const [device, pageSize] of this.#started) {
       for (const range of this.#options.ranges) {
         const bitmap = await device.dmaLogging.report({ ...range, pageSize })
+        // A migration that has ended tells nothing any more.
+        if (!this.#started.has(device)) return
         await this.#options.onDirty({ device, range, pageSize, bitmap, isLast })
       }
     }

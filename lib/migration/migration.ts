@@ -193,6 +193,10 @@ export class Migration {
     const handoverMs = handoverOf(this.#timeline.msOf('prepare'), prepared)
     const estimator = new Estimator(outlooks(this.#members, prepared), { bandwidth, handoverMs })
     this.#estimator = estimator
+    const predicted = estimator.predict(clock.now(), participantMs)
+    this.#foreseen = {
+      forecast: { round: 0, predicted, decision: 'continue', why: 'no round has ended yet' },
+    }
     const cancel = deadlineMs === undefined ? undefined : clock.after(deadlineMs, () => this.#cutShort())
     try {
       this.#steered = await steer(

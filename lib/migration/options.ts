@@ -70,7 +70,7 @@ export interface DirtyPages {
 
 /** What happens, as it happens, and what is foreseen meanwhile. */
 export type MigrationProgress = Happening & {
-  /** Absent before the first round has ended. Events between two rounds have one and the same. */
+  /** Absent before pre-copy has begun. Events between two rounds have one and the same. */
   readonly forecast?: Forecast
 }
 

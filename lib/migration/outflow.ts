@@ -110,9 +110,14 @@ export class Outflow {
     await this.#link.send({ kind: 'data', member: this.#member, bytes, ...(release && { release }) })
   }
 
-  /** Resolves when the device at the other end has taken all that was sent. */
-  async allLoaded(): Promise<void> {
-    await this.#acknowledged.until(() => this.#underWay === 0)
+  /** Resolves when the device at the other end has taken all that was sent, or `isOver` when {@link lookAgain} is called. */
+  async allLoaded(isOver: () => boolean = () => false): Promise<void> {
+    await this.#acknowledged.until(() => this.#underWay === 0 || isOver())
+  }
+
+  /** What else is waited for may have come. */
+  lookAgain(): void {
+    this.#acknowledged.changed()
   }
 
   /**

@@ -101,8 +101,11 @@ function phasesOf(
       ...streams([...pairs.keys()], 'end'),
     ],
     load: () => [{ kind: 'proof', of: 'whole' }],
-    complete: () => [...destination.lead('STOP'), moment('destination', 'restored')],
-    commit: () => [{ kind: 'word', side: 'destination', word: 'run-intent' }],
+    complete: () => destination.lead('STOP'),
+    commit: () => [
+      moment('destination', 'restored'),
+      { kind: 'word', side: 'destination', word: 'run-intent' },
+    ],
     run: () => [...destination.leadTogether('RUNNING'), moment('destination', 'running')],
     release: () => [...source.lead('STOP'), moment('source', 'released')],
   }

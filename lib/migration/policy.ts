@@ -5,7 +5,10 @@ import type { Decision, Policy, PolicyProgress, Prediction, Reasoned } from './p
 export interface PresetPolicyOptions {
   /** The longest downtime that is wanted, in ms: 300 unless told otherwise. */
   readonly downtimeLimitMs?: number
-  /** Pre-copy is over after the first round that ends later than this, in ms since it began. None by default. */
+  /**
+   * Pre-copy is over so long after it began, in ms, and a round that is under way is cut short. Only an image that was promised
+   * and does not come is waited for, at most ten seconds. None by default.
+   */
   readonly deadlineMs?: number | undefined
   /** What then: `switch` whatever the downtime (the default), or `abort`. */
   readonly onDeadline?: 'switch' | 'abort'

@@ -20,6 +20,8 @@ export interface RoundSample {
   readonly sendMs: number
   /** From the last byte sent to the word that it is loaded. */
   readonly loadMs: number
+  /** The deadline cut it short: what was promised and has not come is left, and what has come may not be loaded. */
+  readonly cut?: boolean | undefined
 }
 
 /** What is known of a device before its first round. */
@@ -28,10 +30,13 @@ export interface DeviceOutlook {
   /** MIG_DATA_SIZE: on mlx5 the full image, also in pre-copy. Undefined where the driver does not tell. */
   readonly stateBytes: number | undefined
   /**
-   * How long the arcs that stop such a device take together, in ms: measured when the destination was led to RESUMING;
-   * undefined where it stood already.
+   * How long an arc takes that stops such a device, in ms: measured when the destination was led to RESUMING; undefined where
+   * it stood already.
    */
-  readonly stopArcsMs: number | undefined
+  readonly arcMs: number | undefined
+  /** How many of them stop the source from where it is, and how many let the destination run. */
+  readonly stopArcs: number
+  readonly startArcs: number
   /** How long the arc into pre-copy took, in ms. A driver whose images are full makes one in that arc. */
   readonly precopyArcMs?: number | undefined
   /**
@@ -96,7 +101,7 @@ export interface Reasoned {
 
 /** What a round has led to foresee, and what follows from it: it stands until the next round has ended. */
 export interface Forecast {
-  /** The last round; 0 where no device has pre-copy. */
+  /** The last round; 0 before the first has ended, and where no device has pre-copy. */
   readonly round: number
   readonly predicted: Prediction
   readonly decision: Decision

@@ -94,7 +94,7 @@ export class SourceMember {
     const answeredAt = clock.now()
     const moved = await this.#move('idle')
     const sentAt = clock.now()
-    if (!this.#isCut) await this.#stop.during(this.outflow.allLoaded())
+    await this.#stop.during(this.outflow.allLoaded(() => this.#isCut))
     const sample = {
       askedAt,
       askMs: answeredAt - askedAt,
@@ -103,6 +103,7 @@ export class SourceMember {
       firstByteMs: moved.firstAt === undefined ? 0 : moved.firstAt - answeredAt,
       sendMs: moved.firstAt === undefined ? 0 : sentAt - moved.firstAt,
       loadMs: clock.now() - sentAt,
+      ...(this.#isCut && { cut: true }),
     }
     this.samples.push(sample)
     this.precopyBytes = this.outflow.bytes
@@ -112,6 +113,7 @@ export class SourceMember {
   /** No round is brought to its end any more. */
   cutShort(): void {
     this.#isCut = true
+    this.outflow.lookAgain()
   }
 
   /** What was promised and what came of it; what comes beside an image, such as the first record of mlx5, is neither. */
@@ -120,7 +122,8 @@ export class SourceMember {
     bytes: number,
     imagesBefore: number,
   ): Pick<RoundSample, 'initialBytes' | 'dirtyBytes' | 'bytes'> {
-    if (!this.#hasImages) return { initialBytes, dirtyBytes, bytes }
+    // What was cut short may have come to no image, and says nothing of the driver.
+    if (!this.#hasImages || this.#isCut) return { initialBytes, dirtyBytes, bytes }
     const isEmpty = this.outflow.images === imagesBefore
     const isFirst = this.samples.length === 0
     this.#isSilent = isEmpty && (isFirst || this.#isSilent || initialBytes + dirtyBytes > 0)
@@ -182,7 +185,10 @@ export class SourceMember {
   /** Where the stream was cut between two images its framing does not show it: the last one is made at the stop. */
   #checkFinal(imagesBefore: number): void {
     const { name } = this.side.device
-    const isCut = this.#hasImages && this.outflow.images === imagesBefore
+    const { begunImage, images } = this.outflow
+    // Of one that the deadline cut short the rest came first.
+    const isBegunHere = begunImage !== undefined && begunImage.from >= this.#sentBefore
+    const isCut = this.#hasImages && !(isBegunHere && images > imagesBefore)
     if (this.outflow.bytes > 0 && !isCut) return
     const why = isCut ? 'gave no image when it had stopped' : 'gave no state: its stream was empty'
     throw new VfioError('ERR_VFIO_INCOMPLETE', `'${name}' ${why}`, { device: name })

@@ -146,7 +146,10 @@ describe('vfio-migrate move', function () {
         stdout,
         /^stop-copy +source a: PRE_COPY → PRE_COPY_P2P\n +source c: .*\n +each source waits/m,
       )
-      assert.match(stdout, /^commit +the destination's word: run-intent$/m)
+      assert.match(
+        stdout,
+        /^commit +the participant of the destination: restored\n +the destination's word: run-intent$/m,
+      )
     })
 
     it('tells why it would be refused, and exits with what the refusal does', async () => {

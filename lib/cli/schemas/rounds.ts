@@ -30,6 +30,7 @@ export const sample: Schema<RoundSample> = v.strictObject({
   firstByteMs: ms,
   sendMs: ms,
   loadMs: ms,
+  cut: v.optional(v.boolean()),
 })
 
 /** A round of all devices, and what was decided after it. */

@@ -36,6 +36,8 @@ export class DeviceCourse {
   #cleanUntil = 0
   #fullBytes: number | undefined
   #movedBytes = 0
+  /** Of an image that was cut short: what is still to be read of it. */
+  #cutBytes = 0
   #initialBytesLeft: number
   /** Something was promised and nothing came. */
   #isSilent = false
@@ -51,8 +53,9 @@ export class DeviceCourse {
       this.#saves.observe(stateBytes, precopyArcMs)
   }
 
+  /** None of one that has given pre-copy up: they do not come any more. */
   get initialBytesLeft(): number {
-    return this.#initialBytesLeft
+    return this.#hasGivenUp ? 0 : this.#initialBytesLeft
   }
 
   /** Another round can make the final image smaller, or tell more about it. */
@@ -62,6 +65,11 @@ export class DeviceCourse {
   }
 
   observe(sample: RoundSample): void {
+    if (sample.cut) this.#takeCut(sample)
+    else this.#takeWhole(sample)
+  }
+
+  #takeWhole(sample: RoundSample): void {
     const { initialBytes, dirtyBytes, bytes, reinit } = sample
     const promised = initialBytes + dirtyBytes
     const isFirst = this.#rounds++ === 0
@@ -71,6 +79,20 @@ export class DeviceCourse {
     if (bytes > 0) this.#learnCosts(sample, isFirst)
     if (isFirst || reinit) this.#takeFull(sample, isFirst)
     else if (initialBytes === 0) this.#takeIncrement(sample)
+    this.#movedBytes += bytes
+  }
+
+  /** Nothing comes after it but the stop: the rest of its image, and what has changed since that was begun. */
+  #takeCut({ askedAt, askMs, initialBytes, dirtyBytes, bytes }: RoundSample): void {
+    const promised = initialBytes + dirtyBytes
+    const isFirst = this.#rounds++ === 0
+    const at = isFirst ? askedAt : askedAt + askMs
+    if (isFirst) this.#fullBytes = promised
+    else if (initialBytes === 0 && dirtyBytes > 0) this.#increments.observe(at - this.#cleanUntil, dirtyBytes)
+    this.#begunAt = at
+    this.#cleanUntil = at
+    this.#cutBytes = Math.max(0, promised - bytes)
+    this.#initialBytesLeft = Math.max(0, initialBytes - bytes)
     this.#movedBytes += bytes
   }
 
@@ -133,18 +155,12 @@ export class DeviceCourse {
 
   /** Such a device starts in about the time in which it stops. */
   get startArcsMs(): number {
-    return this.#stopArcsMs
-  }
-
-  /** Two commands. */
-  get #stopArcsMs(): number {
-    return 2 * this.#commandMs
+    return this.#outlook.startArcs * this.#commandMs
   }
 
   /** A firmware that is slow at one command is slow at all of them. */
   get #commandMs(): number {
-    const { stopArcsMs } = this.#outlook
-    return stopArcsMs === undefined ? assumedCommandMs : stopArcsMs / 2
+    return this.#outlook.arcMs ?? assumedCommandMs
   }
 
   #costs(bytes: number, fears: number): FinalImage {
@@ -153,13 +169,17 @@ export class DeviceCourse {
     return {
       bytes,
       records: record > 0 ? bytes / record : 1,
-      stopArcsMs: this.#stopArcsMs + (this.#askMs < Infinity ? this.#askMs : 0),
+      stopArcsMs: this.#outlook.stopArcs * this.#commandMs + (this.#askMs < Infinity ? this.#askMs : 0),
       saveMs: (this.#saves.at(record) ?? assumedMs) * (1 + fears * this.#saves.error),
       loadMs: (this.#loads.at(record) ?? assumedMs) * (1 + fears * this.#loads.error),
     }
   }
 
   #finalBytes(at: number): number {
+    return this.#cutBytes + this.#lastImageBytes(at)
+  }
+
+  #lastImageBytes(at: number): number {
     const { precopy, stateBytes } = this.#outlook
     if (precopy === 'full') return stateBytes ?? this.#full
     if (precopy !== 'incremental') return stateBytes ?? unknownBytes
@@ -178,9 +198,9 @@ export class DeviceCourse {
     return this.#begunAt !== undefined && !this.#hasGivenUp && !this.#isSilent
   }
 
-  /** It writes until the first of the arcs that stop it has come to its end: half of them. */
+  /** It writes until the first of the arcs that stop it has come to its end. */
   #untrackedMs(at: number): number {
-    return Math.max(0, at + this.#stopArcsMs / 2 - this.#cleanUntil)
+    return Math.max(0, at + this.#commandMs - this.#cleanUntil)
   }
 
   /** In chunk mode the first images need not hold all; what was never moved is left. */

@@ -8,7 +8,8 @@ import type { DeviceOutlook, RoundSample } from '#lib/migration/progress.js'
  * 1 ms, 2 MB changed in 100 ms, 40 MB in all.
  */
 const MB = 1e6
-const outlook: DeviceOutlook = { precopy: 'incremental', stateBytes: 40 * MB, stopArcsMs: 6 }
+const arcs = { arcMs: 3, stopArcs: 2, startArcs: 2 }
+const outlook: DeviceOutlook = { precopy: 'incremental', stateBytes: 40 * MB, ...arcs }
 const costs = { saveMs: (bytes: number) => 2 + bytes / MB, linkMs: (bytes: number) => (10 * bytes) / MB }
 const loadMs = (bytes: number): number => 3 + (5 * bytes) / MB
 const rate = (2 * MB) / 100
@@ -172,7 +173,7 @@ describe('Estimator', () => {
   })
 
   it('takes commands that were not measured for as slow as those that stop a device', () => {
-    const estimator = new Estimator([{ precopy: 'none', stateBytes: 4096, stopArcsMs: 80 }])
+    const estimator = new Estimator([{ precopy: 'none', stateBytes: 4096, ...arcs, arcMs: 40 }])
     const { saveMs, loadMs: loading, startArcsMs } = estimator.predict(0).parts
     near(saveMs, 40)
     near(loading, 40)
@@ -185,7 +186,7 @@ describe('Estimator', () => {
   })
 
   it('takes a size that nobody tells for one that is within no limit, until it is seen', () => {
-    const untold = { stateBytes: undefined, stopArcsMs: 6 }
+    const untold = { stateBytes: undefined, ...arcs }
     for (const precopy of ['none', 'setup', 'full', 'incremental'] as const) {
       const { downtimeMs, bytes } = new Estimator([{ ...untold, precopy }]).predict(0)
       assert.ok(bytes > 1e10 && downtimeMs > 1e4, `${precopy}: ${bytes} bytes, ${downtimeMs} ms`)
@@ -199,6 +200,45 @@ describe('Estimator', () => {
     const incremental = new Estimator([{ ...untold, precopy: 'incremental' }])
     rounds(incremental, 4)
     assert.ok(incremental.predict(500).bytes < 40 * MB)
+  })
+
+  it('counts the arcs that there will be: a source that stands already is not stopped', () => {
+    const at = (stopArcs: number): number =>
+      new Estimator([{ ...outlook, precopy: 'none', stopArcs }]).predict(0).parts.stopArcsMs
+    assert.deepEqual([at(2), at(1), at(0)], [6, 3, 0])
+  })
+
+  it('goes on from a round that was cut short: what is left of its image, and what has changed since', () => {
+    const estimator = new Estimator([outlook])
+    const { now, begunAt } = rounds(estimator, 3)
+    const promised = rate * (now + 1 - begunAt)
+    const some = promised / 4
+    const cut = {
+      ...sample({ askedAt: now, bytes: promised }),
+      bytes: some,
+      sendMs: costs.linkMs(some),
+      loadMs: 0,
+    }
+    estimator.observe([{ ...cut, cut: true }])
+    near(estimator.predict(now + 1 + 60).bytes, promised - some + rate * (60 + 3))
+    assert.ok(estimator.canImprove)
+  })
+
+  it('has the whole state and the rest of an image before it where the first round was cut short', () => {
+    const estimator = new Estimator([outlook])
+    estimator.observe([
+      { ...sample({ askedAt: 0, bytes: 40 * MB, isFirst: true }), bytes: 10 * MB, cut: true },
+    ])
+    assert.deepEqual([estimator.predict(50).bytes, estimator.initialBytesLeft], [70 * MB, 30 * MB])
+  })
+
+  it('waits for no initial bytes of a device that has given pre-copy up, beside one that has not', () => {
+    const estimator = new Estimator([{ ...outlook, precopy: 'full' }, outlook])
+    const nothing = { ...sample({ askedAt: 0, bytes: 0, isFirst: true }), initialBytes: 5 * MB }
+    const told = sample({ askedAt: 0, bytes: 40 * MB, isFirst: true })
+    estimator.observe([nothing, told])
+    estimator.observe([{ ...nothing, askedAt: 900 }, sample({ askedAt: 900, bytes: MB })])
+    assert.deepEqual([estimator.initialBytesLeft, estimator.canImprove], [0, true])
   })
 
   it('has nothing to hope for without pre-copy', () => {

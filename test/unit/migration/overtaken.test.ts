@@ -152,4 +152,25 @@ describe('a migration that something overtakes', () => {
     assert.equal((error.cause as { code?: string }).code, 'ERR_VFIO_POLICY')
     assert.ok(clock.now() - started < 6000, `${clock.now() - started} ms`)
   })
+
+  for (const [round, deadlineMs] of [
+    [1, 2000],
+    [2, 9500],
+  ] as const) {
+    it(`switches at a deadline that cuts round ${round} short, and takes that for nothing that the driver did`, async () => {
+      const { from, to } = await pair({ clock: new VirtualClock(), size: '8MiB', dirty: '1MiB/s' })
+      const report = await migrate({ from, to, bandwidth: 1024 * 1024, deadlineMs })
+      const [device] = report.devices
+      const cut = device?.samples.at(-1)
+      assert.deepEqual([device?.samples.length, cut?.cut, device?.gaveUpPrecopy], [round, true, false])
+      assert.ok(cut && cut.bytes > 0 && cut.bytes < cut.initialBytes + cut.dirtyBytes)
+      assert.equal(report.rounds.at(-1)?.bytes, cut.bytes)
+      const foreseen = report.predicted?.downtimeMs ?? NaN
+      // Of the first round no increment is known: then it is the most that it can be.
+      const least = round === 1 ? 0 : 0.8 * report.downtimeMs
+      assert.ok(foreseen > least, `${foreseen} foreseen, ${report.downtimeMs} ms`)
+      if (round > 1)
+        assert.ok(foreseen < 1.2 * report.downtimeMs, `${foreseen} foreseen, ${report.downtimeMs} ms`)
+    })
+  }
 })

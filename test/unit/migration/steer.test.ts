@@ -6,8 +6,14 @@ import { presetPolicy } from '#lib/migration/policy.js'
 import type { DeviceOutlook, Policy, PolicyProgress, RoundSample } from '#lib/migration/progress.js'
 import { steer, type RoundPort } from '#lib/migration/steer.js'
 
-const mlx5: DeviceOutlook = { precopy: 'incremental', stateBytes: 1_000_000, stopArcsMs: 2 }
-const none: DeviceOutlook = { precopy: 'none', stateBytes: 1_000_000, stopArcsMs: 2 }
+const mlx5: DeviceOutlook = {
+  precopy: 'incremental',
+  stateBytes: 1_000_000,
+  arcMs: 1,
+  stopArcs: 2,
+  startArcs: 2,
+}
+const none: DeviceOutlook = { precopy: 'none', stateBytes: 1_000_000, arcMs: 1, stopArcs: 2, startArcs: 2 }
 
 /** A device whose images all have `bytes`, 10 ms a round. */
 class Rounds implements RoundPort {
