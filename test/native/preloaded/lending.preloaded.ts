@@ -5,6 +5,7 @@ import type { SessionCalls } from '#lib/backend/seam.js'
 import { addon } from './addon.js'
 import { kernel } from './kernel.js'
 import { E, RESUMING, STOP_COPY, buffersAre, enter, open, scenario } from './scenario.js'
+import { hash, taken } from './taken.js'
 
 const mebibyte = 1 << 20
 /** Record 0 and the header of the image: what comes behind them follows a rule. */
@@ -141,13 +142,6 @@ describe('memory that a read has lent', () => {
 describe('a write of memory that a read has lent', () => {
   afterEach(() => buffersAre(0))
 
-  const hashOf = (...parts: Uint8Array[]): number => {
-    let sum = 0
-    for (const part of parts) for (const byte of part) sum = (Math.imul(sum, 31) + byte) >>> 0
-    return sum
-  }
-  const taken = (): number[] => kernel.ask('taken 0').trim().split(' ').map(Number)
-
   scenario('takes it from where it is', async () => {
     const source = await saving(2)
     const chunk = await read(source)
@@ -158,7 +152,7 @@ describe('a write of memory that a read has lent', () => {
     assert.equal(addon.census().buffers, 1)
     kernel.release('write')
     assert.equal(await writing, mebibyte)
-    assert.deepEqual(taken(), [mebibyte, hashOf(chunk)])
+    assert.deepEqual(taken(), [mebibyte, hash(chunk)])
   })
 
   scenario('takes a view of it for what it shows', async () => {
@@ -166,7 +160,7 @@ describe('a write of memory that a read has lent', () => {
     const destination = await enter(await open(0), RESUMING)
     const view = chunk.subarray(1000, 500_000)
     assert.equal(await destination.write(view), view.length)
-    assert.deepEqual(taken(), [view.length, hashOf(view)])
+    assert.deepEqual(taken(), [view.length, hash(view)])
     assert.equal(addon.census().buffers, 1)
   })
 
@@ -174,13 +168,13 @@ describe('a write of memory that a read has lent', () => {
     const chunk = Buffer.from(await read(await saving(2)))
     const destination = await enter(await open(0), RESUMING)
     assert.equal(await destination.write(chunk), mebibyte)
-    assert.deepEqual(taken(), [mebibyte, hashOf(chunk)])
+    assert.deepEqual(taken(), [mebibyte, hash(chunk)])
   })
 
   scenario('keeps it from the next read when it is released before it is written', async () => {
     const source = await saving(4)
     const chunk = await read(source)
-    const expected = hashOf(chunk)
+    const expected = hash(chunk)
     const destination = await enter(await open(0), RESUMING)
     kernel.hold(0, 'write')
     const writing = destination.write(chunk)

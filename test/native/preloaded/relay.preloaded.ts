@@ -5,6 +5,7 @@ import { fletcher128 } from '../../fletcher128.js'
 import { addon } from './addon.js'
 import { kernel } from './kernel.js'
 import { E, RESUMING, STOP_COPY, buffersAre, enter, open, scenario } from './scenario.js'
+import { hash, taken } from './taken.js'
 
 const mebibyte = 1 << 20
 /** The addon's own: what is on its way at once. */
@@ -20,15 +21,6 @@ async function pair(imageBytes: number): Promise<{ source: Source; destination: 
   const destination = (await enter(to, RESUMING)) as Destination
   const source = (await enter(from, STOP_COPY)) as Source
   return { source, destination }
-}
-
-/** Count and hash of what device 0 has taken. */
-const taken = (): number[] => kernel.ask('taken 0').trim().split(' ').map(Number)
-
-function hashOf(bytes: Uint8Array): number {
-  let sum = 0
-  for (const byte of bytes) sum = (Math.imul(sum, 31) + byte) >>> 0
-  return sum
 }
 
 const writeLengths = (): number[] => kernel.lines('write 0').map(line => Number(line.split(' ').at(-1)))
@@ -49,7 +41,7 @@ describe('a relay', () => {
     const all = Buffer.concat(parts)
     assert.ok(all.length > 3 * mebibyte)
     assert.equal(await destination.relayed(all.length), all.length)
-    assert.deepEqual(taken(), [all.length, hashOf(all)])
+    assert.deepEqual(taken(), [all.length, hash(all)])
   })
 
   scenario('has the other lane write while the rest is read', async () => {
@@ -95,7 +87,7 @@ describe('a relay', () => {
     assert.equal(addon.census().buffers, 1)
     kernel.release('write')
     assert.equal(await destination.relayed(10_000), 10_000)
-    assert.deepEqual(taken(), [10_000, hashOf(Buffer.concat(parts))])
+    assert.deepEqual(taken(), [10_000, hash(Buffer.concat(parts))])
   })
 
   scenario('sums on both sides all bytes, each for itself, whatever the pieces', async () => {

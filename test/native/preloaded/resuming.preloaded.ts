@@ -2,23 +2,10 @@
 import assert from 'node:assert/strict'
 import { kernel } from './kernel.js'
 import { E, RESUMING, STOP, enter, open, scenario } from './scenario.js'
-
-const pattern = (bytes: number): Uint8Array =>
-  Uint8Array.from({ length: bytes }, (_, i) => (i * 7 + 3) & 0xff)
+import { hash, pattern, taken } from './taken.js'
 
 function detach({ buffer }: Uint8Array): void {
   structuredClone(buffer, { transfer: [buffer as ArrayBuffer] })
-}
-
-/** The fake kernel's count and hash of what it took. */
-function taken(): number[] {
-  return kernel.ask('taken 0').trim().split(' ').map(Number)
-}
-
-function hash(...parts: Uint8Array[]): number {
-  let sum = 0
-  for (const part of parts) for (const byte of part) sum = (Math.imul(sum, 31) + byte) >>> 0
-  return sum
 }
 
 /** How many pieces of writes are in the lane at once. */
