@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
 import { closeSync, openSync } from 'node:fs'
-import type { Device } from '#lib/device/device.js'
 import type { Pump } from '#lib/backend/seam.js'
-import { openDevice } from '#lib/device/open.js'
-import { ScriptedDevice, type ScriptedSession } from './scripted_device.js'
+import { scripted } from './scripted_opening.js'
 import { ScriptedRun, ScriptedRuns, settle } from './scripted_runs.js'
 
 const [ENOMSG, ENOSPC] = [-42, -28]
@@ -14,18 +12,9 @@ beforeEach(() => (fd = openSync('/dev/null', 'w')))
 afterEach(() => closeSync(fd))
 
 /** A device in PRE_COPY with a copy loop. */
-async function saving(): Promise<{
-  runs: ScriptedRuns
-  script: ScriptedDevice
-  device: Device
-  session: ScriptedSession
-}> {
+async function saving() {
   const runs = new ScriptedRuns()
-  const script = new ScriptedDevice()
-  script.onSession = runs.give
-  const device = await openDevice(script)
-  await device.setState('PRE_COPY')
-  return { runs, script, device, session: script.session }
+  return { runs, ...(await scripted('PRE_COPY', runs.give)) }
 }
 
 /** Reads `text` ahead, and nothing behind it. */
