@@ -86,6 +86,15 @@ describe('copyTo()', () => {
     })
   }
 
+  it('refuses a sink that calls back before its bytes are consumed, and names pipeline', async () => {
+    const device = await openDevice(script)
+    await device.setState('PRE_COPY')
+    await assert.rejects(device.savingStream.copyTo(new PassThrough() as never), {
+      name: 'TypeError',
+      message: /pipeline/,
+    })
+  })
+
   it('rejects with the error of the sink and leaves the stream alone', async () => {
     const device = await openDevice(script)
     await device.setState('STOP_COPY')
