@@ -14,3 +14,10 @@ export async function scripted(
   await device.setState(state)
   return { script, device, session: script.session }
 }
+
+/** The device of a script, which tells of what comes after the opening. */
+export async function opened(script: ScriptedDevice): Promise<Device> {
+  const device = await openDevice(script)
+  script.log.length = 0
+  return device
+}
