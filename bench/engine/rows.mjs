@@ -23,6 +23,14 @@ const cBesideC = {
   isNull: true,
 }
 
+/** How far what was foreseen is from what came, as a share of that: where the commands take their time, whatever the CPUs do. */
+const foreseen = {
+  against: 'what it came to',
+  required: 0.2,
+}
+/** @param {Moved} moved */
+const missOf = ({ predictedMs = NaN, downtimeMs }) => Math.abs(predictedMs / downtimeMs - 1)
+
 /** By the names of the series. @type {Record<string, Judgement[]>} */
 const judgements = {
   precopy: [
@@ -39,6 +47,16 @@ const judgements = {
       against: 'one of them',
       required: 1.3,
       ratio: ({ set, one }) => set.downtimeMs / one.downtimeMs,
+    },
+    {
+      name: 'downtime foreseen of one, device-bound: error',
+      ...foreseen,
+      ratio: ({ one }) => missOf(one),
+    },
+    {
+      name: 'downtime foreseen of the set of 4: error',
+      ...foreseen,
+      ratio: ({ set }) => missOf(set),
     },
   ],
   link: [

@@ -47,7 +47,7 @@ Measured with \`npm run bench:engine\` on ${machine.cores} cores (load before: $
 
 ${table([['downtime of', 'against', 'ratio', 'required', 'met'], ...rows.map(rowCells)])}
 
-Medians, and the least and the most. _Standing_ is what the firmware's own log says: from the first command that stops a source to the last one that lets a destination run. _Foreseen_ is the downtime that the engine decided for, and too short: most where no round was measured before, least where the link is the bottleneck.
+Medians, and the least and the most. _Standing_ is what the firmware's own log says: from the first command that stops a source to the last one that lets a destination run. _Foreseen_ is the downtime that the engine decided for; without pre-copy nothing but its arcs was measured before, and it is a guess from the size.
 
 ${table([['Linux', 'moved by', 'downtime, ms', 'foreseen, ms', 'standing, ms', 'in all, ms', 'MiB', 'of them stopped', 'rounds'], ...kernels.flatMap(measuredCells)])}
 
