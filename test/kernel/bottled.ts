@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { readFileSync, writeFileSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { eventually } from './bottle_wait.ts'
@@ -98,8 +99,12 @@ export class BottledFunction {
   }
 
   async digest(): Promise<Digest> {
-    const [digest = '', epoch = '', seed = ''] = (await this.#read('digest')).split(' ')
-    return { digest, epoch: BigInt(epoch), seed: BigInt(seed) }
+    return digestIn(await this.#read('digest'))
+  }
+
+  /** As of now: for who must not let anything happen meanwhile. */
+  digestNow(): Digest {
+    return digestIn(this.#readNow('digest'))
   }
 
   async epoch(): Promise<bigint> {
@@ -110,9 +115,17 @@ export class BottledFunction {
     return (await this.#read('running')) === '1'
   }
 
+  isRunningNow(): boolean {
+    return this.#readNow('running') === '1'
+  }
+
   /** How often it was reset. */
   async resets(): Promise<number> {
     return Number(await this.#read('resets'))
+  }
+
+  resetsNow(): number {
+    return Number(this.#readNow('resets'))
   }
 
   /** So many steps of the workload at once, of a function that runs. */
@@ -120,9 +133,17 @@ export class BottledFunction {
     await this.write('step', String(steps))
   }
 
+  stepNow(steps: number): void {
+    writeFileSync(file(this.address, 'step'), String(steps))
+  }
+
   /** The firmware begins anew: all pages are to be saved once more. */
   async reinit(): Promise<void> {
     await this.write('reinit', '1')
+  }
+
+  reinitNow(): void {
+    writeFileSync(file(this.address, 'reinit'), '1')
   }
 
   /** Where it is to write its beats, and which vector it then raises. */
@@ -141,15 +162,21 @@ export class BottledFunction {
     await setKnob(this.#ownerOf(on), 'faults', `${on} ${nth} ${words(outcome)}`)
   }
 
-  /** The faults that no command has met yet. */
+  /** The faults that no command has met yet, its physical function's included. */
   async pendingFaults(): Promise<string[]> {
-    return linesOf(await this.#read('faults'))
+    const all = [this.address, this.pf].map(address => readFile(file(address, 'faults'), 'utf8'))
+    return (await Promise.all(all)).flatMap(linesOf)
   }
 
   /** Resolves when a command is held. */
   async isHeld(on: Point): Promise<void> {
     const path = file(this.#ownerOf(on), 'held')
     await eventually(async () => (await readFile(path, 'utf8')) !== '0\n')
+  }
+
+  /** How many of its commands are held. */
+  async held(): Promise<number> {
+    return Number(await this.#read('held'))
   }
 
   /** Lets go of the commands that are held. */
@@ -189,6 +216,15 @@ export class BottledFunction {
   async #read(name: string): Promise<string> {
     return (await readFile(file(this.address, name), 'utf8')).trimEnd()
   }
+
+  #readNow(name: string): string {
+    return readFileSync(file(this.address, name), 'utf8').trimEnd()
+  }
+}
+
+function digestIn(text: string): Digest {
+  const [digest = '', epoch = '', seed = ''] = text.split(' ')
+  return { digest, epoch: BigInt(epoch), seed: BigInt(seed) }
 }
 
 function words(outcome: Outcome): string {

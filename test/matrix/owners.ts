@@ -59,7 +59,7 @@ function isMade(event: RecordedEvent): event is Extract<RecordedEvent, { kind: '
 }
 
 /** Every life of a pair, in the order of time. */
-function livesOf(
+export function livesOf(
   source: MockDevice,
   destination: MockDevice,
 ): { given: string; lives: Life[]; steps: Steps[] } {
