@@ -87,6 +87,8 @@ function stepLines(planned: readonly PlannedPair[]): (step: PlannedStep) => stri
             ? `${nameOf(step.member)} gives state until it has none for now, round after round`
             : `${nameOf(step.member)} gives the rest of its state`,
         ]
+      case 'log':
+        return [`DMA logs of the sources: ${step.call}`]
       case 'proof':
         return [`proved: ${proofs[step.of]}`]
       case 'word':

@@ -78,12 +78,13 @@ function sum(sizes: readonly (number | undefined)[]): number | undefined {
 /** The one description of the order in which things are done. Making the phases moves the two courses along. */
 function phasesOf(
   pairs: readonly PairFacts[],
-  { precopy = true, noP2pDma = false }: PlanOptions,
+  { precopy = true, noP2pDma = false, dmaLogging }: PlanOptions,
 ): PlannedPhase[] {
   const [givers, takers] = [pairs.map(({ from }) => from), pairs.map(({ to }) => to)]
   const isSet = pairs.length > 1 && !noP2pDma
   const source = new Course('source', givers, { isSet })
   const destination = new Course('destination', takers, { isSet })
+  const log = (call: LogCall): PlannedStep[] => (dmaLogging ? [{ kind: 'log', call }] : [])
   const steps: Readonly<Record<Phase, () => PlannedStep[]>> = {
     preflight: () => [],
     prepare: () => [
@@ -91,11 +92,11 @@ function phasesOf(
       { kind: 'proof', of: 'apart' },
       ...destination.lead('RESUMING'),
     ],
-    precopy: () =>
-      precopy ? [...source.leadToSaving(), ...streams(source.savingWhileRunning(), 'idle')] : [],
+    precopy: () => [...log('start'), ...(precopy ? rounds(source, log('report')) : [])],
     quiesce: () => [moment('source', 'quiesce')],
     'stop-copy': () => [
       ...source.leadTogether('STOP_COPY'),
+      ...log('last report'),
       moment('source', 'stopped'),
       { kind: 'word', side: 'source', word: 'yielded' },
       ...streams([...pairs.keys()], 'end'),
@@ -107,9 +108,17 @@ function phasesOf(
       { kind: 'word', side: 'destination', word: 'run-intent' },
     ],
     run: () => [...destination.leadTogether('RUNNING'), moment('destination', 'running')],
-    release: () => [...source.lead('STOP'), moment('source', 'released')],
+    release: () => [...source.lead('STOP'), ...log('stop'), moment('source', 'released')],
   }
   return phases.map(phase => ({ phase, steps: steps[phase]() }))
+}
+
+type LogCall = Extract<PlannedStep, { kind: 'log' }>['call']
+
+function rounds(source: Course, after: readonly PlannedStep[]): PlannedStep[] {
+  const begun = source.leadToSaving()
+  const members = source.savingWhileRunning()
+  return [...begun, ...streams(members, 'idle'), ...(members.length > 0 ? after : [])]
 }
 
 function moment(side: SideName, name: Moment): PlannedStep {

@@ -21,6 +21,8 @@ export type PlannedStep =
   | { readonly kind: 'moment'; readonly side: SideName; readonly moment: Moment }
   /** State flows from the source's device into the destination's: until there is nothing now, as often as the policy says, or until the end. */
   | { readonly kind: 'stream'; readonly member: number; readonly until: 'idle' | 'end' }
+  /** The DMA logs of the sources: begun, asked after each round, asked when all stand, ended. */
+  | { readonly kind: 'log'; readonly call: 'start' | 'report' | 'last report' | 'stop' }
   /** Nobody's state changes; the migration ends here where it does not hold. `apart`: the sources did not stop with the destinations. `whole`: count, sum and framing of what was loaded. */
   | { readonly kind: 'proof'; readonly of: 'apart' | 'whole' }
   /** A durable word about who may run. */

@@ -56,6 +56,7 @@ const step: Schema<PlannedStep> = v.variant('kind', [
   v.strictObject({ kind: v.literal('barrier'), side: sideName }),
   v.strictObject({ kind: v.literal('moment'), side: sideName, moment }),
   v.strictObject({ kind: v.literal('stream'), member: count, until: v.picklist(['idle', 'end']) }),
+  v.strictObject({ kind: v.literal('log'), call: v.picklist(['start', 'report', 'last report', 'stop']) }),
   v.strictObject({ kind: v.literal('proof'), of: v.picklist(['apart', 'whole']) }),
   v.strictObject({
     kind: v.literal('word'),

@@ -26,6 +26,8 @@ function text(step: PlannedStep): string {
       return `${step.moment}()`
     case 'stream':
       return `${step.member} until ${step.until}`
+    case 'log':
+      return `log ${step.call}`
     case 'proof':
       return `${step.of}?`
     case 'word':
@@ -241,13 +243,18 @@ describe('dryRun', () => {
     await assert.rejects(dryRun([], []), TypeError)
   })
 
-  it('refuses a DMA log that the source has not, as migrate() would', async () => {
+  it('has the calls of a DMA log, and refuses one that the source has not, as migrate() would', async () => {
     await using from = await mock({ capabilities: { dmaLogging: false } })
     await using to = await mock({})
     const dmaLogging = { pageSize: 4096, ranges: [{ iova: 0n, length: 4096n }] }
     const { possible, findings } = await dryRun([from], [to], { dmaLogging })
     assert.deepEqual([possible, findings.map(({ id }) => id)], [false, ['no-dma-logging']])
-    assert.ok((await dryRun([to], [from], { dmaLogging })).possible)
+    const { possible: isPossible, phases } = await dryRun([to], [from], { dmaLogging })
+    assert.ok(isPossible)
+    const calls = phases.flatMap(({ phase, steps }) =>
+      steps.flatMap(step => (step.kind === 'log' ? [`${phase}: ${step.call}`] : [])),
+    )
+    assert.deepEqual(calls, ['precopy: start', 'precopy: report', 'stop-copy: last report', 'release: stop'])
     const odd = { ...dmaLogging, pageSize: 4095 }
     await assert.rejects(dryRun([to], [from], { dmaLogging: odd }), { name: 'RangeError' })
   })
