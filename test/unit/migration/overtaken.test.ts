@@ -153,6 +153,20 @@ describe('a migration that something overtakes', () => {
     assert.ok(clock.now() - started < 6000, `${clock.now() - started} ms`)
   })
 
+  it('finds out that the last image was never made, also behind the rest of one that the deadline cut', async () => {
+    const common = { size: '8MiB', dirty: '1MiB/s' } as const
+    const options = { bandwidth: 1024 * 1024, deadlineMs: 9500 }
+    const other = await pair({ ...common, clock: new VirtualClock() })
+    const whole = await migrate({ from: other.from, to: other.to, ...options })
+    const [first, second] = whole.devices[0]?.samples ?? []
+    assert.ok(first && second?.cut)
+    const { from, to, source } = await pair({ ...common, clock: new VirtualClock() })
+    source.inject({ on: 'STREAM', cut: first.bytes + second.dirtyBytes })
+    const { cause, report } = await failure({ from, to, ...options })
+    assert.match((cause as Error).message, /gave no image when it had stopped/)
+    assert.deepEqual([report.outcome, source.unusedFaults()], ['source', []])
+  })
+
   for (const [round, deadlineMs] of [
     [1, 2000],
     [2, 9500],
