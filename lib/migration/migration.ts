@@ -197,17 +197,19 @@ export class Migration {
     this.#foreseen = {
       forecast: { round: 0, predicted, decision: 'continue', why: 'no round has ended yet' },
     }
+    const steering = steer(
+      { clock, round: async () => await this.#round() },
+      {
+        policy,
+        estimator,
+        participantMs,
+        onRound: (progress, reasoned) => this.#onRound(progress, reasoned),
+      },
+    )
+    // Behind the beginning that the stop rule is told of: what is cut short is over the deadline for it, too.
     const cancel = deadlineMs === undefined ? undefined : clock.after(deadlineMs, () => this.#cutShort())
     try {
-      this.#steered = await steer(
-        { clock, round: async () => await this.#round() },
-        {
-          policy,
-          estimator,
-          participantMs,
-          onRound: (progress, reasoned) => this.#onRound(progress, reasoned),
-        },
-      )
+      this.#steered = await steering
     } finally {
       cancel?.()
     }

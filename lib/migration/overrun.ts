@@ -32,7 +32,7 @@ export function overrun(estimator: Estimator, steered: Steered, standing: Standi
   // The devices stand, and this is nearly always all that is to be asked.
   if (known.downtimeMs <= mostMs) return undefined
   const foreseen = estimator.revise({ ...standing, announced: [] }, atMs, participantMs)
-  if (foreseen.downtimeMs > mostMs) return undefined
+  if (foreseen.downtimeMs > limitMs) return undefined
   const excess = known.bytes.map((bytes, member) => bytes - (foreseen.bytes[member] ?? 0))
   const member = excess.indexOf(Math.max(...excess))
   return {

@@ -88,6 +88,33 @@ describe('migrate() of a bottled mlx5 function', () => {
     assert.ok(downtime.loadMs >= 0 && downtime.linkMs + downtime.loadMs >= 40)
   })
 
+  it('cuts the round short that is under way at the deadline, and asks for no other: the rest of its image comes first', async () => {
+    await using pair = await openBottledPair({ size: 8 * mebibyte, rate: mebibyte })
+    const { from, to, source, destination } = pair
+    await to.set({ rate: 0 })
+    const tap = tapOf(destination)
+    const { onProgress } = tap
+    const bandwidth = 4 * mebibyte
+    const report = await migrate({ from: source, to: destination, bandwidth, deadlineMs: 1000, onProgress })
+    tell(report)
+    checkReport(report)
+    await checkArrived(pair)
+    const [moved] = report.devices
+    assert.ok(moved)
+    const [cut] = moved.samples
+    assert.deepEqual([moved.samples.length, cut?.cut, moved.gaveUpPrecopy], [1, true, false])
+    assert.ok(cut && cut.bytes > 0 && cut.bytes < cut.initialBytes)
+    assert.deepEqual([moved.bytes, moved.digest], [tap.bytes().length, crc32Of(tap.bytes())])
+    const saves = await commandsNamed('SAVE', [from])
+    assert.deepEqual(
+      saves.map(({ fields }) => [fields.incremental, fields.track]),
+      [
+        ['0', '1'],
+        ['1', '0'],
+      ],
+    )
+  })
+
   it('without pre-copy moves everything while the source stands', async () => {
     await using pair = await openBottledPair({ size: mebibyte, rate: mebibyte })
     const { from, to, source, destination } = pair

@@ -10,6 +10,8 @@ import {
 } from 'vfio-migrate'
 import { MockDevice, VirtualClock, type MockOptions } from 'vfio-migrate/mock'
 import type { VfioError } from '#lib/errors.js'
+import { Estimator } from '#lib/migration/estimate.js'
+import { overrun } from '#lib/migration/overrun.js'
 
 /*
  * A device of 16 MiB over 16 MiB a second: a second for the whole state. It writes 64 KiB a second, so that a round brings
@@ -66,6 +68,34 @@ async function pauseOf({ source, clock }: Pair): Promise<number> {
   assert.ok(before && after)
   return Number(after.beginNs - before.endNs) / 1e6
 }
+
+describe('what devices that stand have announced', () => {
+  // 1 MB over 10 MB/s: 100 ms and some for the arcs, where 150 are wanted and 225 are too many.
+  const estimator = new Estimator(
+    [{ precopy: 'none', stateBytes: 1e6, arcMs: 1, stopArcs: 2, startArcs: 2 }],
+    { bandwidth: 1e7 },
+  )
+  const predicted = estimator.predict(0)
+  const steered = {
+    decision: 'switch',
+    why: '',
+    limitMs: 150,
+    atMs: 0,
+    predicted,
+    rounds: 0,
+    history: [],
+  } as const
+  const weighed = (stopArcsMs: number, bytes: number): unknown =>
+    overrun(estimator, steered, { stopArcsMs, announced: [{ bytes, atMs: stopArcsMs + 1 }] })?.announcedBytes
+
+  it('turns them back where that alone is too much', () => assert.equal(weighed(2, 3e6), 3e6))
+
+  it('lets them go on where it is little more than was foreseen', () =>
+    assert.equal(weighed(2, 1.2e6), undefined))
+
+  it('lets them go on where it was their stop that took the time: going back would take as much', () =>
+    assert.equal(weighed(115, 1.1e6), undefined))
+})
 
 describe('a device that has far more to give than was foreseen, once it stands', () => {
   it('runs again, before anything of it is sent that takes time', async () => {
