@@ -15,10 +15,10 @@ export const pointsBetween: ReadonlySet<string> = new Set<NamedPoint>([
 
 /** A device as somebody else has it, and what stands in between. */
 export class Between {
-  readonly #plan = new Plan()
+  readonly #plan: Plan
 
-  add(fault: Fault): void {
-    this.#plan.add(fault)
+  constructor(faults: readonly Fault[]) {
+    this.#plan = new Plan(faults)
   }
 
   /** The faults that nobody has come to. */

@@ -14,33 +14,44 @@ const stopping = [
   'phase load',
 ]
 
-/** What a migration tells of; not all of it in every one. */
-const events = [
+/** What a migration tells of once it cannot be taken back. */
+const late = [
+  'phase run',
+  'arcs destination RUNNING_P2P->RUNNING',
+  'phase release',
+  'arcs source STOP_COPY->STOP',
+  'moment running',
+  'moment released',
+]
+
+/** And before; not all of it in every migration. */
+const early = [
   ...stopping,
-  ...phases.map(phase => `phase ${phase}`).filter(event => !stopping.includes(event)),
+  ...phases.map(phase => `phase ${phase}`).filter(event => ![...stopping, ...late].includes(event)),
   'round 1',
   'round 2',
   'arcs destination RUNNING_P2P->STOP',
   'arcs destination STOP->RESUMING',
   'arcs destination RESUMING->STOP',
-  'arcs destination RUNNING_P2P->RUNNING',
   'arcs source RUNNING->PRE_COPY',
-  'arcs source STOP_COPY->STOP',
-  ...['quiesce', 'stopped', 'restored', 'running', 'released'].map(moment => `moment ${moment}`),
+  'moment quiesce',
+  'moment stopped',
+  'moment restored',
 ]
 
 const scenesFor = (event: string): readonly Scene[] => (stopping.includes(event) ? clearing : scenes)
+const mostlyEarly = [early, early, early, late]
 
 export const aSignal: Kind = deal => {
-  const on = deal(events)
+  const on = deal(deal(mostlyEarly))
   return { scene: deal(scenesFor(on)), at: { on, deed: { kind: 'signal' } } }
 }
 
 const rules = ['rule 0', 'rule 1', 'rule 2']
-const callbacks = [...events, ...rules]
+const ofAll = [early, late, rules]
 
 export const aCallback: Kind = deal => {
-  const on = deal(callbacks)
+  const on = deal(deal(ofAll))
   const deed: SampledDeed = { kind: rules.includes(on) ? 'gives up' : 'onProgress throws' }
   return { scene: deal(scenesFor(on)), at: { on, deed } }
 }

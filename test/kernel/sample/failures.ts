@@ -1,27 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 // Kinds of cases in which a device fails, or what is between it and the engine.
 import type { Fault, FaultPoint } from '#lib/mock/index.js'
-import type { SideName, Struck } from '../../matrix/case.ts'
+import type { Scene, SideName, Struck } from '../../matrix/case.ts'
 import type { Sampled } from './case.ts'
+import type { Deal } from './deck.ts'
 import { allScenes, clearing, inPrecopy, scenes, sides, struck, type Kind } from './scenes.ts'
 
-/** The commands of a migration, with how often it gives them at most to whom. */
-const commands: readonly (readonly [SideName, FaultPoint, number])[] = [
-  ['source', 'SUSPEND_INITIATOR', 1],
-  ['source', 'SUSPEND_RESPONDER', 1],
-  ['source', 'QUERY', 5],
-  ['source', 'SAVE', 3],
-  ['destination', 'SUSPEND_INITIATOR', 1],
-  ['destination', 'SUSPEND_RESPONDER', 1],
-  ['destination', 'QUERY', 1],
-  ['destination', 'LOAD', 3],
-  ['destination', 'RESUME_RESPONDER', 1],
-  ['destination', 'RESUME_INITIATOR', 1],
+/** The commands of a migration, and the times that it gives them at most. */
+const commands: readonly (readonly [SideName, FaultPoint, readonly number[]])[] = [
+  ['source', 'SUSPEND_INITIATOR', [1]],
+  ['source', 'SUSPEND_RESPONDER', [1]],
+  ['source', 'QUERY', [1, 2, 3, 4, 5]],
+  ['source', 'SAVE', [1, 2, 3]],
+  ['destination', 'SUSPEND_INITIATOR', [1]],
+  ['destination', 'SUSPEND_RESPONDER', [1]],
+  ['destination', 'QUERY', [1]],
+  ['destination', 'LOAD', [1, 2, 3]],
+  ['destination', 'RESUME_RESPONDER', [1]],
+  ['destination', 'RESUME_INITIATOR', [1]],
 ]
 
-const points = commands.flatMap(([side, on, most]) =>
-  Array.from({ length: most }, (_, index) => ({ side, on, nth: index + 1 })),
-)
+interface Point {
+  readonly side: SideName
+  readonly on: FaultPoint
+  readonly nth: number
+}
+
+/** A command, and a scene out of these in which it is given so often. */
+function aPoint(deal: Deal, among: Readonly<Record<SideName, readonly Scene[]>>): Point & { scene: Scene } {
+  const [side, on, times] = deal(commands)
+  const nth = deal(times)
+  const fitting = among[side].filter(({ precopy, begins }) => {
+    if (nth > 1) return precopy !== false && begins === undefined
+    return begins !== 'STOP' || side === 'destination' || !on.startsWith('SUSPEND')
+  })
+  return { side, on, nth, scene: deal(fitting) }
+}
+
+const anywhere = { source: allScenes, destination: allScenes }
 
 const outcomes: readonly Omit<Fault, 'on'>[] = [
   ...[1, 4, 6, 8, 9, 15].map(status => ({ status })),
@@ -29,8 +45,8 @@ const outcomes: readonly Omit<Fault, 'on'>[] = [
 ]
 
 export const aCommand: Kind = deal => {
-  const { side, on, nth } = deal(points)
-  return { scene: deal(allScenes), faults: [struck(side, { on, nth, ...deal(outcomes) })] }
+  const { side, on, nth, scene } = aPoint(deal, anywhere)
+  return { scene, faults: [struck(side, { on, nth, ...deal(outcomes) })] }
 }
 
 const memories: readonly Struck[] = [
@@ -42,15 +58,14 @@ export const memory: Kind = deal => ({ scene: deal(allScenes), faults: [deal(mem
 
 /** An arc that is held is made all the same, and what can be read behind it is on its way before the signal is heard. */
 export const heldAndSignal: Kind = deal => {
-  const { side, on, nth } = deal(points)
-  const faults = [struck(side, { on, nth, hold: true })]
-  return { scene: deal(side === 'source' ? clearing : allScenes), faults, whileHeld: { kind: 'signal' } }
+  const { side, on, nth, scene } = aPoint(deal, { source: clearing, destination: allScenes })
+  return { scene, faults: [struck(side, { on, nth, hold: true })], whileHeld: { kind: 'signal' } }
 }
 
 export const heldAndReset: Kind = deal => {
-  const { side, on, nth } = deal(points)
+  const { side, on, nth, scene } = aPoint(deal, anywhere)
   const faults = [struck(side, { on, nth, hold: true })]
-  return { scene: deal(allScenes), faults, whileHeld: { kind: 'reset', side, member: 0 } }
+  return { scene, faults, whileHeld: { kind: 'reset', side, member: 0 } }
 }
 
 /** What is under way while the participant is asked: the last image is saved, and loaded. */

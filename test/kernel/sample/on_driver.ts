@@ -9,12 +9,12 @@ import type { Beginning, Beginnings, Life, Stage } from './stage.ts'
 /** How old a state is at least when a case begins: one that is blank would tell little. */
 const oldEnough = { source: 7, destination: 5 } as const
 
-/** What a case finds, by which its mocks are made. */
-export async function beginningsOf(from: Opened, to: Opened): Promise<Beginnings> {
-  return { source: await beginningOf(from, 'source'), destination: await beginningOf(to, 'destination') }
+/** Makes both ready for a case, and answers what that finds: by it its mocks are made. */
+export async function prepare(from: Opened, to: Opened): Promise<Beginnings> {
+  return { source: await prepareOne(from, 'source'), destination: await prepareOne(to, 'destination') }
 }
 
-async function beginningOf({ bottled }: Opened, side: SideName): Promise<Beginning> {
+async function prepareOne({ bottled }: Opened, side: SideName): Promise<Beginning> {
   await bottled.emptyLogs()
   const { seed, epoch } = await bottled.digest()
   const steps = Math.max(0, oldEnough[side] - Number(epoch))

@@ -5,10 +5,10 @@ import type { Fault } from '#lib/mock/index.js'
 
 /** Faults that are counted down. */
 export class Plan {
-  #armed: { readonly fault: Fault; left: number }[] = []
+  #armed: { readonly fault: Fault; left: number }[]
 
-  add(fault: Fault): void {
-    this.#armed.push({ fault, left: fault.nth ?? 1 })
+  constructor(faults: readonly Fault[]) {
+    this.#armed = faults.map(fault => ({ fault, left: fault.nth ?? 1 }))
   }
 
   /** Those of faults that are still to come. */

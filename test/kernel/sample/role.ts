@@ -6,7 +6,7 @@ import { openDevice, type Device } from '#lib/index.js'
 import { errno } from '#lib/kernel/errno.js'
 import { stateName, stateNumber } from '#lib/kernel/state.js'
 import type { Fault } from '#lib/mock/index.js'
-import type { SideName, Struck } from '../../matrix/case.ts'
+import type { SideName } from '../../matrix/case.ts'
 import { setKnob, type BottledFunction, type Outcome, type Point } from '../bottled.ts'
 import { Between, pointsBetween } from './between.ts'
 import type { Sampled } from './case.ts'
@@ -35,48 +35,44 @@ const memoryOf: Readonly<Record<string, Point>> = {
 }
 const noMemory: Outcome = { status: 8 }
 
+interface Parts {
+  readonly side: SideName
+  readonly one: Opened
+  readonly lives: ReadonlyMap<bigint, Life>
+  readonly between: Between
+}
+
 /** A bottled function in a case, with the case's faults. */
 export class Role implements Hands {
   readonly device: Device
   readonly #side: SideName
   readonly #one: Opened
-  readonly #lives: Map<bigint, Life>
+  readonly #lives: ReadonlyMap<bigint, Life>
   readonly #between: Between
   readonly #resets: number
 
-  private constructor(
-    side: SideName,
-    one: Opened,
-    lives: Map<bigint, Life>,
-    between: Between,
-    device: Device,
-  ) {
+  private constructor(device: Device, { side, one, lives, between }: Parts) {
+    this.device = device
     this.#side = side
     this.#one = one
     this.#lives = lives
     this.#between = between
-    this.device = device
     this.#resets = one.bottled.resetsNow()
   }
 
-  /** By `lives` it is known whose state a seed is: a reset begins another one, with another seed. */
+  /** Adds to `lives` whose state a seed is: a reset begins another one, with another seed. */
   static async begin(given: Sampled, side: SideName, one: Opened, lives: Map<bigint, Life>): Promise<Role> {
     const { bottled, backend } = one
     lives.set(bottled.digestNow().seed, side)
     lives.set(++seeds, `${side}, reset`)
     await bottled.set({ seed: seeds })
-    const between = new Between()
-    for (const { fault } of faultsOf(given, side)) if (pointsBetween.has(fault.on)) between.add(fault)
+    const faults = (given.faults ?? []).flatMap(struck => (struck.side === side ? [struck.fault] : []))
+    const between = new Between(faults.filter(({ on }) => pointsBetween.has(on)))
     const { origin, begins } = given.scene
-    const role = new Role(
-      side,
-      one,
-      lives,
-      between,
-      await openDevice(between.backend(backend, { name: side, origin })),
-    )
+    const device = await openDevice(between.backend(backend, { name: side, origin }))
+    const role = new Role(device, { side, one, lives, between })
     if (side === 'source' && begins) await role.lead(begins)
-    for (const { fault } of faultsOf(given, side)) await role.#arrange(fault)
+    for (const fault of faults) await role.#arrange(fault)
     return role
   }
 
@@ -156,9 +152,6 @@ export class Role implements Hands {
     await writeFile(`/sys/bus/pci/devices/${this.bottled.address}/reset_method`, `${methods}\n`)
   }
 }
-
-const faultsOf = ({ faults = [] }: Sampled, side: SideName): readonly Struck[] =>
-  faults.filter(one => one.side === side)
 
 function outcomeOf({ on, status, errno: name, hold }: Fault): Outcome {
   if (hold) return 'hold'

@@ -10,7 +10,11 @@ const sides = ['source', 'destination'] as const
 
 export function check(given: Sampled, played: Played, end: End): void {
   checkOwners(played, end)
-  for (const side of sides) assert.ok(end[side].holds.isTrue, `the ${side} holds no state that ever was`)
+  for (const side of sides) {
+    const { holds, runs, state } = end[side]
+    assert.ok(holds.isTrue, `the ${side} holds no state that ever was`)
+    assert.equal(runs, state === 'RUNNING' || state === 'PRE_COPY', `the ${side} says ${state}`)
+  }
   if (end.outcome === 'destination') checkMoved(given, played, end)
   else checkTakenBack(given, played, end)
 }
@@ -47,4 +51,7 @@ function checkTakenBack(given: Sampled, { steps, atBegin }: Played, end: End): v
   if (isTouched(given, 'source') || end.source.resets > 0) return
   const { epoch, of } = end.source.holds
   assert.deepEqual([of, epoch], ['source', atBegin.source.epoch + steps.source], 'the source was changed')
+  const { told, state } = end.source
+  if (told?.error === undefined && told?.recovery !== 'reset')
+    assert.equal(state, given.scene.begins ?? 'RUNNING')
 }
