@@ -150,7 +150,6 @@ export class SavingStream extends Readable {
     } finally {
       this.#readers--
       this.#loops--
-      this.#ahead.lends = this.#loops > 0
       // At once: who reads next must find no pump.
       if (pump) this.#endPump(pump)
       this.#stopListening()
@@ -328,6 +327,8 @@ export class SavingStream extends Readable {
 
   override _read(): void {
     this.#wanted = true
+    // Not when a loop is left: what is read for the next one is lent, too.
+    if (this.#loops === 0) this.#ahead.lends = false
     this.#ahead.start()
     // Not now: what is pushed meanwhile is joined with what is being read, by a copy of both.
     queueMicrotask(() => this.#serve())

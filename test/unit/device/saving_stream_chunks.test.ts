@@ -210,6 +210,21 @@ describe('release()', () => {
     assert.equal(Buffer.concat(chunks).toString(), 'onetwo')
   })
 
+  it('is for what is read between two loops as well: nobody has asked for memory of its own', async () => {
+    const { script, device, stream } = await saving('PRE_COPY')
+    const answer = async (result: number, text?: string): Promise<boolean> => {
+      const read = await script.session.nextRead()
+      read.answer(result, script.arc, text)
+      return read.own
+    }
+    const before = [answer(2, 'ab'), answer(ENOMSG)]
+    for await (const chunk of stream.chunksToRelease('idle')) stream.release(chunk)
+    const moved = device.setState('STOP_COPY')
+    const between = answer(2, 'cd')
+    await moved
+    assert.deepEqual(await Promise.all([...before, between]), [false, false, false])
+  })
+
   it('is done for a Readable with what was lent to a loop that was left: that gets a copy', async () => {
     const { script, stream } = await saving('STOP_COPY')
     const feeding = feed(script)
