@@ -60,21 +60,21 @@ function scenesOf(flavour: FlavourName): Readonly<Record<string, Scene>> {
 
 const everything: Readonly<Record<string, Scene>> = {
   mlx5,
-  'mlx5 with a DMA log': { ...mlx5, logged: true },
 }
 
 const errnos: Readonly<Record<string, Scene>> = {
   ...(Object.assign({}, ...flavourNames.map(scenesOf)) as Record<string, Scene>),
+  'mlx5 with a DMA log': { ...mlx5, logged: true },
   'mlx5, by chunks': { ...mlx5, chunked: true },
   'mlx5, left where it is stuck': { ...mlx5, onStuck: 'leave' },
   'mlx5, lent, and reset where it is stuck': { ...mlx5, origin: 'lent', onStuck: 'reset' },
   'pds with a DMA log': { ...mlx5, flavour: 'pds', logged: true },
   'a set of mlx5': set,
-  'a set of mlx5 without pre-copy': { ...set, precopy: false },
 }
 
 /** What a set adds is what becomes of the others, and that is decided by which call has failed. */
 const classes: Readonly<Record<string, Scene>> = {
+  'a set of mlx5 without pre-copy': { ...set, precopy: false },
   'a set of mlx5, lent': { ...set, origin: 'lent' },
   'a set of mlx5 that do no DMA to each other': { ...set, noP2pDma: true },
   'a set of virtio': { ...set, flavour: 'virtio' },
