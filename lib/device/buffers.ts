@@ -2,7 +2,7 @@
 
 /** The memory through which a session's bytes go: read ahead of who takes them, or handed in ahead of the device. */
 export interface Buffers {
-  /** How many, 1 to 64; 4 unless told. */
+  /** How many, 1 to 64, beside the one that its taker has in hand; 4 unless told. */
   readonly count?: number
   /**
    * Of each, which is what one read(2) asks for: 4 KiB to 16 MiB; 1 MiB unless told. From device to device of one process two

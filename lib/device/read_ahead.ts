@@ -36,6 +36,8 @@ export class ReadAhead {
   readonly #ready: ReadAnswer[] = []
   #readyBytes = 0
   #posted = 0
+  /** See {@link returned}. */
+  #hasSpare = false
   /** One of those that are posted gave nothing: those behind it are not made, and all have to come back before it goes on. */
   #isInterrupted = false
   #isStarted = false
@@ -114,8 +116,15 @@ export class ReadAhead {
     const answer = this.#ready.shift()
     if (answer === undefined) return undefined
     this.#readyBytes -= answer.result
+    this.#hasSpare = false
     this.#post()
     return answer
+  }
+
+  /** Of what was taken some memory is free again: until more is taken it does for another read. */
+  returned(): void {
+    this.#hasSpare = true
+    this.#post()
   }
 
   /**
@@ -167,8 +176,9 @@ export class ReadAhead {
 
   #post(): void {
     if (this.#diversion) return
-    const { count, bytes } = this.#buffers
-    while (this.#mayPost && this.#posted + this.#ready.length < count) {
+    const { bytes } = this.#buffers
+    const most = this.#buffers.count + (this.#hasSpare ? 1 : 0)
+    while (this.#mayPost && this.#posted + this.#ready.length < most) {
       if (this.#posted === 0) {
         this.#isInterrupted = false
         this.#follow(this.#session.read(bytes, this.#waitMs, !this.lends))
@@ -236,7 +246,8 @@ export class ReadAhead {
     this.#bytesRead += answer.result
     this.#readyBytes += answer.result
     this.#ready.push(answer)
-    this.#post()
+    // Otherwise there is no more room than before.
+    if (this.#posted === 0) this.#post()
     this.#onNews()
   }
 

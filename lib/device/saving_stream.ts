@@ -6,6 +6,7 @@ import type { Clock } from '../clock.ts'
 import type { VfioError } from '../errors.ts'
 import { VfioSystemError } from '../errors.ts'
 import type { Buffers } from './buffers.ts'
+import { ChunkLoop } from './chunk_loop.ts'
 import { lentMemory } from './lent_memory.ts'
 import { checkPause, checkPump, type Pumped, type SavingPumpOptions } from './pump_options.ts'
 import { PumpOut } from './pump_out.ts'
@@ -116,45 +117,51 @@ export class SavingStream extends Readable {
    * 'data': that is the consumer's own for ever. @internal
    */
   release(chunk: Buffer): void {
-    if (this.#releasable.delete(chunk)) this.#session.release?.(chunk)
+    if (!this.#releasable.delete(chunk)) return
+    this.#session.release?.(chunk)
+    this.#ahead.returned()
   }
 
-  async *#chunks(
+  #chunks(
     until: Pause,
-    then: (chunk: Buffer) => void,
+    pass: (chunk: Buffer) => void,
     { pump, tellsEnd = true }: { pump?: PumpOut; tellsEnd?: boolean } = {},
   ): AsyncGenerator<Buffer, Pause, void> {
+    return new ChunkLoop({
+      begin: () => this.#beginLoop(until, pump),
+      take: () => this.#takeChunk(),
+      pass,
+      wait: async () => await this.#waitForMore(until, pump, tellsEnd),
+      end: () => this.#endLoop(pump),
+    })
+  }
+
+  #beginLoop(until: Pause, pump: PumpOut | undefined): void {
     checkPause(until)
     if (this.#pump !== pump) throw busy(this.#device, 'chunks()')
     this.#loops++
     this.#ahead.lends = true
     this.#readers++
     this.on('error', toldByRejection)
-    try {
-      for (;;) {
-        const chunk = this.#takeChunk()
-        if (chunk !== undefined) {
-          yield chunk
-          then(chunk)
-          continue
-        }
-        // One that was destroyed has lost what lay there unread.
-        if (this.#ahead.over === 'end' && !this.destroyed) {
-          if (!tellsEnd) return this.#atEnd()
-          this.#tellEnd()
-        }
-        const next = await this.#until(() => this.#whatNow(until))
-        if (next !== 'more') return next
-        if (pump?.isOver) return until
-      }
-    } finally {
-      this.#readers--
-      this.#loops--
-      // At once: who reads next must find no pump.
-      if (pump) this.#endPump(pump)
-      this.#stopListening()
-      this.#serve()
+  }
+
+  async #waitForMore(until: Pause, pump: PumpOut | undefined, tellsEnd: boolean): Promise<Pause | 'more'> {
+    // One that was destroyed has lost what lay there unread.
+    if (this.#ahead.over === 'end' && !this.destroyed) {
+      if (!tellsEnd) return this.#atEnd()
+      this.#tellEnd()
     }
+    const next = await this.#until(() => this.#whatNow(until))
+    return next === 'more' && pump?.isOver ? until : next
+  }
+
+  #endLoop(pump: PumpOut | undefined): void {
+    this.#readers--
+    this.#loops--
+    // At once: who reads next must find no pump.
+    if (pump) this.#endPump(pump)
+    this.#stopListening()
+    this.#serve()
   }
 
   #whatNow(until: Pause): Pause | 'more' | undefined {

@@ -60,33 +60,36 @@ void Lane::Stop() {
   pthread_cond_signal(&changed_);
 }
 
-Job* Lane::Next(size_t* behind) {
+Job* Lane::Next() {
   Lock lock(mutex_);
   while (queue_.empty() && !stopped_) pthread_cond_wait(&changed_, mutex_.get());
-  Job* job = queue_.Pop();
-  *behind = queue_.size();
-  return job;
+  return queue_.Pop();
+}
+
+size_t Lane::Waiting() {
+  Lock lock(mutex_);
+  return queue_.size();
 }
 
 void Lane::Serve() {
-  size_t behind = 0;
-  while (Job* job = Next(&behind)) {
+  while (Job* job = Next()) {
     job->Run();
-    if (!Hold(job, behind)) DeliverHeld();
+    if (!Hold(job)) DeliverHeld();
   }
   DeliverHeld();
 }
 
 /// Takes a job that is done; false where all are to be delivered. To wake a processor that has
 /// nothing to do costs as much as a quarter of a read. The first of a stream is not held up, and
-/// the lane has work in hand while JavaScript wakes up.
-bool Lane::Hold(Job* job, size_t behind) {
+/// the lane has work in hand while JavaScript wakes up: looked at now, because while this one ran
+/// JavaScript may have posted more.
+bool Lane::Hold(Job* job) {
   constexpr size_t kInHand = 1;
   bool was_streaming = is_streaming_;
   is_streaming_ = job->MayBeHeld();
   if (is_streaming_) {
     held_.Push(job);
-    return was_streaming && behind > kInHand;
+    return was_streaming && Waiting() > kInHand;
   }
   DeliverHeld();
   job->Deliver();

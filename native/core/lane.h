@@ -43,8 +43,9 @@ class Lane {
   void DeliverHeld();
 
  private:
-  Job* Next(size_t* behind);
-  bool Hold(Job* job, size_t behind);
+  Job* Next();
+  size_t Waiting();
+  bool Hold(Job* job);
 
   Mutex mutex_;
   pthread_cond_t changed_ = PTHREAD_COND_INITIALIZER;

@@ -103,6 +103,20 @@ describe('reading ahead', () => {
     assert.deepEqual([kinds(), reading.bytes, reading.bytesRead], ['bbb', 0, 2])
   })
 
+  it('reads one more into what its taker gives back, until more is taken', async () => {
+    const { reading, session, kinds, take } = ahead()
+    reading.start()
+    await session.next().answer(1, 0, 'a')
+    await session.next().answer(1, 0, 'b')
+    take()
+    assert.equal(kinds(), 'bb', 'one lies there, one is in hand')
+    reading.returned()
+    reading.returned()
+    assert.equal(kinds(), 'bbb')
+    take()
+    assert.equal(kinds(), 'bbb', 'what is in hand is what was one more')
+  })
+
   it('gives what was read in its order', async () => {
     const { reading, session, take } = ahead()
     reading.start()

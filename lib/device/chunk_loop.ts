@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** What a loop over chunks is made of. `End` says why there is no more, and is never `'more'`. */
+export interface ChunkSteps<End> {
+  /** Before the first chunk. Where it throws nothing has begun. */
+  begin(): void
+  /** What is there already. */
+  take(): Buffer | undefined
+  /** The loop has gone on behind that chunk. */
+  pass(chunk: Buffer): void
+  /** Where nothing is there. */
+  wait(): Promise<'more' | End>
+  /** However it ends, if it has begun. */
+  end(): void
+}
+
+/**
+ * A loop over chunks, which to its user is an async generator: steps are made one at a time, in the order in which they were
+ * asked for, and nothing happens before the first. What is there already is handed over at once; a generator would go
+ * through three turns of the microtask queue for each chunk, which costs as much as all the rest.
+ */
+export class ChunkLoop<End> implements AsyncGenerator<Buffer, End, void> {
+  readonly #steps: ChunkSteps<End>
+  #stage: 'new' | 'begun' | 'over' = 'new'
+  /** In the hands of the loop's body. */
+  #chunk: Buffer | undefined
+  /** The last of the steps that are under way. */
+  #underWay: Promise<unknown> | undefined
+
+  constructor(steps: ChunkSteps<End>) {
+    this.#steps = steps
+  }
+
+  async next(): Promise<IteratorResult<Buffer, End>> {
+    const chunk = this.#underWay === undefined ? this.#take() : undefined
+    return chunk === undefined ? await this.#inTurn(() => this.#step()) : { done: false, value: chunk }
+  }
+
+  async return(value: End | PromiseLike<End>): Promise<IteratorResult<Buffer, End>> {
+    return await this.#inTurn(async () => {
+      try {
+        return { done: true, value: await value }
+      } finally {
+        this.#end()
+      }
+    })
+  }
+
+  async throw(reason: unknown): Promise<IteratorResult<Buffer, End>> {
+    return await this.#inTurn(() => {
+      this.#end()
+      throw reason
+    })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return(undefined as End)
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  async #step(): Promise<IteratorResult<Buffer, End>> {
+    for (;;) {
+      const chunk = this.#take()
+      if (chunk !== undefined) return { done: false, value: chunk }
+      if (this.#stage === 'over') return { done: true, value: undefined as End }
+      const next = await this.#orEnd(this.#steps.wait())
+      if (next === 'more') continue
+      this.#end()
+      return { done: true, value: next }
+    }
+  }
+
+  /** Undefined where nothing is there, or the loop is over. */
+  #take(): Buffer | undefined {
+    try {
+      if (this.#stage === 'new') this.#begin()
+      if (this.#stage === 'over') return undefined
+      this.#pass()
+      this.#chunk = this.#steps.take()
+      return this.#chunk
+    } catch (error) {
+      this.#end()
+      throw error
+    }
+  }
+
+  #begin(): void {
+    this.#stage = 'over'
+    this.#steps.begin()
+    this.#stage = 'begun'
+  }
+
+  #pass(): void {
+    const chunk = this.#chunk
+    this.#chunk = undefined
+    if (chunk !== undefined) this.#steps.pass(chunk)
+  }
+
+  async #orEnd<T>(waiting: Promise<T>): Promise<T> {
+    try {
+      return await waiting
+    } catch (error) {
+      this.#end()
+      throw error
+    }
+  }
+
+  #end(): void {
+    const hasBegun = this.#stage === 'begun'
+    this.#stage = 'over'
+    if (hasBegun) this.#steps.end()
+  }
+
+  /** Behind those that are under way, however they end. */
+  async #inTurn<T>(step: () => Promise<T>): Promise<T> {
+    const before = this.#underWay
+    const turn = before === undefined ? step() : before.then(step, step)
+    this.#underWay = turn
+    try {
+      return await turn
+    } finally {
+      if (this.#underWay === turn) this.#underWay = undefined
+    }
+  }
+}
