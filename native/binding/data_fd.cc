@@ -2,6 +2,7 @@
 #include "data_fd.h"
 
 #include "../core/device.h"
+#include "../core/heap.h"
 #include "arguments.h"
 #include "operation.h"
 #include "pump.h"
@@ -75,6 +76,7 @@ Napi::Value DataFdObject::PostRead(Napi::Env env, size_t max_bytes, int wait_ms,
                                    bool is_own) {
   Held<DataFd> session = session_.held();
   has_read_ = true;
+  if (is_own) KeepFreedMemory();
   return Begin(
       env, this, -EBADF,
       [session, max_bytes, wait_ms, kind, is_own] {

@@ -21,7 +21,9 @@ template <typename Result>
 bool MayBeHeld(const Result&) {
   return false;
 }
-inline bool MayBeHeld(const ReadData& data) { return data.is_full; }
+/// What is copied when it is delivered is not: that takes as long as a read, beside which it is to
+/// happen.
+inline bool MayBeHeld(const ReadData& data) { return data.is_full && !data.is_own; }
 
 /// `work` runs in a lane; what it returns becomes the promise's value. What it captured is let go
 /// there too.
