@@ -76,15 +76,20 @@ static unsigned char number_byte(uint64_t value, uint64_t at) {
   return (unsigned char)(value >> (8 * at));
 }
 
+// Another piece of one sequence in each block of 64 KiB, so that none is taken for another.
+static unsigned char pattern_byte(uint64_t p) {
+  return (unsigned char)((p + (p >> 16) * 97) * 31 + 7);
+}
+
 // Record 0 is {8, flags 1, tag 1} and a size; the others {size, 0, 0} and a pattern that names its
 // place.
 unsigned char stream_byte(const struct session* s, uint64_t p) {
   const struct device* d = &devices[s->device];
-  if (d->manner == kMtty) return d->model ? mtty_byte(p) : (unsigned char)(p * 31 + 7);
+  if (d->manner == kMtty) return d->model ? mtty_byte(p) : pattern_byte(p);
   int r = s->records - 1;
   while (r > 0 && s->record_start[r] > p) r--;
   uint64_t at = p - s->record_start[r];
   if (at < 8) return number_byte(s->record_bytes[r], at);
   if (at < kRecordHeader) return r == 0 && (at == 8 || at == 12);
-  return r == 0 ? number_byte(s->announced, at - kRecordHeader) : (unsigned char)(p * 31 + 7);
+  return r == 0 ? number_byte(s->announced, at - kRecordHeader) : pattern_byte(p);
 }

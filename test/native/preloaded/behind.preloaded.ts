@@ -5,6 +5,7 @@ import { monotonicClock as clock } from '#lib/clock.js'
 import { openDevice } from '#lib/device/open.js'
 import { kernel } from './kernel.js'
 import { E, PRE_COPY, STOP_COPY, enter, open, scenario } from './scenario.js'
+import { streamBytes } from './stream_pattern.js'
 
 type Reader = SessionCalls & Required<Pick<SessionCalls, 'readBehind'>>
 
@@ -30,9 +31,7 @@ describe('a read that is posted behind another', () => {
       [100, 100, firstRecord + header + 1000 - 200],
     )
     // What the fake kernel gives out behind the two headers.
-    const image = Buffer.from(
-      Array.from({ length: 1000 }, (_, p) => ((firstRecord + header + p) * 31 + 7) & 0xff),
-    )
+    const image = streamBytes(firstRecord + header, 1000)
     assert.deepEqual(whole.subarray(firstRecord + header), image)
   })
 

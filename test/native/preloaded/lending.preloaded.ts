@@ -5,6 +5,7 @@ import type { SessionCalls } from '#lib/backend/seam.js'
 import { addon } from './addon.js'
 import { kernel } from './kernel.js'
 import { E, RESUMING, STOP_COPY, buffersAre, enter, open, scenario } from './scenario.js'
+import { streamBytes } from './stream_pattern.js'
 import { hash, taken } from './taken.js'
 
 const mebibyte = 1 << 20
@@ -27,11 +28,7 @@ async function saving(mebibytes: number): Promise<Reader> {
 const read = async (session: SessionCalls): Promise<Uint8Array> => (await session.read(mebibyte, 0)).data
 
 /** What the fake kernel gives out from `at` on. */
-function pattern(at: number, length = mebibyte): Buffer {
-  const bytes = Buffer.alloc(length)
-  for (let p = 0; p < length; p++) bytes[p] = ((at + p) * 31 + 7) & 0xff
-  return bytes
-}
+const pattern = (at: number, length = mebibyte): Buffer => streamBytes(at, length)
 
 function assertIsImage(chunk: Uint8Array, index: number): void {
   const from = index === 0 ? headers : 0

@@ -13,6 +13,7 @@ import {
   open,
   scenario,
 } from './scenario.js'
+import { streamBytes } from './stream_pattern.js'
 
 const firstRecord = 24
 const header = 16
@@ -20,8 +21,10 @@ const image = 65536
 
 /** What the fake kernel makes of record 0 and one image, each with its header. */
 function stream(images: readonly number[], announced = image): Buffer {
-  const bytes = Buffer.alloc(firstRecord + images.reduce((sum, size) => sum + header + size, 0))
-  for (let p = 0; p < bytes.length; p++) bytes[p] = (p * 31 + 7) & 0xff
+  const bytes = streamBytes(
+    0,
+    images.reduce((sum, size) => sum + header + size, firstRecord),
+  )
   const putHeader = (at: number, size: number, mark: number) => {
     bytes.writeBigUInt64LE(BigInt(size), at)
     bytes.writeUInt32LE(mark, at + 8)

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
+import { streamBytes } from '../preloaded/stream_pattern.js'
 
 const headerBytes = 16
+const block = 2 ** 16
 const period = 256
-const longest = 4 << 20
 
-/** What the fake kernel's devices give out at `position`: see fake-kernel/saving.c. */
-const pattern = Buffer.alloc(
-  longest + period,
-  Uint8Array.from({ length: period }, (_, i) => i * 31 + 7),
-)
+/** From a phase on it is what the fake kernel's devices give out in a block: see preloaded/stream_pattern.ts. */
+const pattern = Buffer.alloc(block + period, streamBytes(0, period))
 
 /**
  * Holds what came out of one session against what the fake kernel has put in: the same bytes whoever took them, each once
@@ -40,8 +38,9 @@ export class StreamCheck {
   }
 
   #takePattern(rest: Buffer): number {
-    const bytes = Math.min(rest.length, this.#left, longest)
-    const phase = this.#position % period
+    const blocks = Math.floor(this.#position / block)
+    const bytes = Math.min(rest.length, this.#left, (blocks + 1) * block - this.#position)
+    const phase = (this.#position + blocks * 97) % period
     // Record 0 announces a size; which one is the device's affair.
     if (this.#records !== 1 && !rest.subarray(0, bytes).equals(pattern.subarray(phase, phase + bytes)))
       assert.fail(`not the bytes of the device behind byte ${this.#position}`)
