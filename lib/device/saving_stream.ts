@@ -11,6 +11,7 @@ import { lentMemory } from './lent_memory.ts'
 import { checkPause, checkPump, type Pumped, type SavingPumpOptions } from './pump_options.ts'
 import { PumpOut } from './pump_out.ts'
 import { ReadAhead, type News } from './read_ahead.ts'
+import { Readers } from './readers.ts'
 import type { ResumingStream } from './resuming_stream.ts'
 import { busy, readFailure, streamDestroyed } from './saving_failures.ts'
 import { writerTo, type Sink } from './sink.ts'
@@ -41,10 +42,9 @@ export class SavingStream extends Readable {
   readonly #device: string
   readonly #clock: Clock
   readonly #ahead: ReadAhead
-  readonly #waiters = new Set<() => void>()
+  readonly #readers: Readers
   readonly #releasable = new WeakSet<Buffer>()
   #isSummed = false
-  #readers = 0
   /** Loops over chunks() that are under way: they take what is read before the Readable gets it. */
   #loops = 0
   #pump: PumpOut | undefined
@@ -54,8 +54,6 @@ export class SavingStream extends Readable {
   #hasFailed = false
   /** What a call of the seam rejected with: a simulated kernel has crashed. */
   #crash: Error | undefined
-  /** 'error' and 'close' have been emitted. */
-  #told = false
 
   /** @internal */
   constructor(
@@ -67,11 +65,7 @@ export class SavingStream extends Readable {
     this.#device = device
     this.#clock = clock
     this.#ahead = new ReadAhead(session, buffers, () => this.#onNews())
-    this.once('end', () => this.#wake())
-    this.once('close', () => {
-      this.#told = true
-      this.#wake()
-    })
+    this.#readers = new Readers(this, () => this.#crash ?? this.errored ?? streamDestroyed(this.#device))
   }
 
   /** Bytes that were read from the device and not yet taken by the consumer. */
@@ -89,7 +83,7 @@ export class SavingStream extends Readable {
    * `'end'` after the last byte. It reads nothing by itself: somebody must consume. Rejects when the stream is destroyed.
    */
   async idle(): Promise<Pause> {
-    return await this.#until(() => (this.#isAllTaken ? 'end' : this.#idleNow()))
+    return await this.#readers.until(() => (this.#isAllTaken ? 'end' : this.#idleNow()))
   }
 
   /**
@@ -141,8 +135,7 @@ export class SavingStream extends Readable {
     if (this.#pump !== pump) throw busy(this.#device, 'chunks()')
     this.#loops++
     this.#ahead.lends = true
-    this.#readers++
-    this.on('error', toldByRejection)
+    this.#readers.enter()
   }
 
   async #waitForMore(until: Pause, pump: PumpOut | undefined, tellsEnd: boolean): Promise<Pause | 'more'> {
@@ -151,16 +144,15 @@ export class SavingStream extends Readable {
       if (!tellsEnd) return this.#atEnd()
       this.#tellEnd()
     }
-    const next = await this.#until(() => this.#whatNow(until))
+    const next = await this.#readers.until(() => this.#whatNow(until))
     return next === 'more' && pump?.isOver ? until : next
   }
 
   #endLoop(pump: PumpOut | undefined): void {
-    this.#readers--
+    this.#readers.leave()
     this.#loops--
     // At once: who reads next must find no pump.
     if (pump) this.#endPump(pump)
-    this.#stopListening()
     this.#serve()
   }
 
@@ -233,7 +225,7 @@ export class SavingStream extends Readable {
         const rest = await pump.put(value)
         if (rest.length === 0) this.release(value)
         else this.#ahead.giveBack(rest)
-        this.#wake()
+        this.#readers.wake()
         if (pump.isOver) return pump.stoppedAt(until)
       }
     } finally {
@@ -314,7 +306,7 @@ export class SavingStream extends Readable {
 
   /** Whoever waits for a pause hears of it by this alone. */
   #atEnd(): 'end' {
-    this.#wake()
+    this.#readers.wake()
     return 'end'
   }
 
@@ -328,7 +320,7 @@ export class SavingStream extends Readable {
 
   override read(size?: number): unknown {
     const chunk: unknown = super.read(size)
-    if (this.#ahead.isIdle) this.#wake()
+    if (this.#ahead.isIdle) this.#readers.wake()
     return chunk
   }
 
@@ -354,12 +346,12 @@ export class SavingStream extends Readable {
   }
 
   #isBeingRead(): boolean {
-    return this.#readers + this.listenerCount('data') + this.listenerCount('readable') > 0
+    return this.#readers.count + this.listenerCount('data') + this.listenerCount('readable') > 0
   }
 
   #onNews(): void {
     this.#serve()
-    this.#wake()
+    this.#readers.wake()
   }
 
   /** Gives the Readable what it asked for, unless a loop takes it. */
@@ -399,36 +391,4 @@ export class SavingStream extends Readable {
   #idleNow(): 'idle' | undefined {
     return this.#ahead.isIdle && this.bufferedBytes === 0 ? 'idle' : undefined
   }
-
-  /** Waits until `what` answers something or the stream has ended. */
-  async #until<T extends string>(what: () => T | undefined): Promise<T | 'end'> {
-    this.#readers++
-    this.on('error', toldByRejection)
-    try {
-      for (;;) {
-        if (this.readableEnded) return 'end'
-        // Not before: an 'error' that finds no listener any more would end the process.
-        if (this.#told) throw this.#crash ?? this.errored ?? streamDestroyed(this.#device)
-        const answer = this.destroyed ? undefined : what()
-        if (answer !== undefined) return answer
-        await new Promise<void>(resolve => this.#waiters.add(resolve))
-      }
-    } finally {
-      this.#readers--
-      this.#stopListening()
-    }
-  }
-
-  /** An error that is on its way must find a listener, or it ends the process. */
-  #stopListening(): void {
-    if (!this.destroyed) this.off('error', toldByRejection)
-  }
-
-  #wake(): void {
-    for (const resolve of this.#waiters) resolve()
-    this.#waiters.clear()
-  }
 }
-
-/** Who waits for a pause or a chunk is told of a failure by the rejection, not by the event. */
-const toldByRejection = (): void => undefined
