@@ -31,13 +31,18 @@ export class ChunkLoop<End> implements AsyncGenerator<Buffer, End, void> {
     this.#steps = steps
   }
 
-  async next(): Promise<IteratorResult<Buffer, End>> {
-    const chunk = this.#underWay === undefined ? this.#take() : undefined
-    return chunk === undefined ? await this.#inTurn(() => this.#step()) : { done: false, value: chunk }
+  next(): Promise<IteratorResult<Buffer, End>> {
+    if (this.#underWay !== undefined) return this.#behind(() => this.#step())
+    try {
+      const chunk = this.#take()
+      return chunk === undefined ? this.#follow(this.#wait()) : Promise.resolve({ done: false, value: chunk })
+    } catch (error) {
+      return this.#follow(failing(error))
+    }
   }
 
-  async return(value: End | PromiseLike<End>): Promise<IteratorResult<Buffer, End>> {
-    return await this.#inTurn(async () => {
+  return(value: End | PromiseLike<End>): Promise<IteratorResult<Buffer, End>> {
+    return this.#behind(async () => {
       try {
         return { done: true, value: await value }
       } finally {
@@ -46,10 +51,10 @@ export class ChunkLoop<End> implements AsyncGenerator<Buffer, End, void> {
     })
   }
 
-  async throw(reason: unknown): Promise<IteratorResult<Buffer, End>> {
-    return await this.#inTurn(() => {
+  throw(reason: unknown): Promise<IteratorResult<Buffer, End>> {
+    return this.#behind(() => {
       this.#end()
-      throw reason
+      return failing(reason)
     })
   }
 
@@ -62,15 +67,22 @@ export class ChunkLoop<End> implements AsyncGenerator<Buffer, End, void> {
   }
 
   async #step(): Promise<IteratorResult<Buffer, End>> {
-    for (;;) {
+    const chunk = this.#take()
+    return chunk === undefined ? await this.#wait() : { done: false, value: chunk }
+  }
+
+  /** Nothing is there. */
+  async #wait(): Promise<IteratorResult<Buffer, End>> {
+    while (this.#stage === 'begun') {
+      const next = await this.#orEnd(this.#steps.wait())
+      if (next !== 'more') {
+        this.#end()
+        return { done: true, value: next }
+      }
       const chunk = this.#take()
       if (chunk !== undefined) return { done: false, value: chunk }
-      if (this.#stage === 'over') return { done: true, value: undefined as End }
-      const next = await this.#orEnd(this.#steps.wait())
-      if (next === 'more') continue
-      this.#end()
-      return { done: true, value: next }
     }
+    return { done: true, value: undefined as End }
   }
 
   /** Undefined where nothing is there, or the loop is over. */
@@ -111,18 +123,27 @@ export class ChunkLoop<End> implements AsyncGenerator<Buffer, End, void> {
   #end(): void {
     const hasBegun = this.#stage === 'begun'
     this.#stage = 'over'
+    this.#chunk = undefined
     if (hasBegun) this.#steps.end()
   }
 
   /** Behind those that are under way, however they end. */
-  async #inTurn<T>(step: () => Promise<T>): Promise<T> {
-    const before = this.#underWay
-    const turn = before === undefined ? step() : before.then(step, step)
+  #behind<T>(step: () => Promise<T>): Promise<T> {
+    return this.#follow(this.#underWay === undefined ? step() : this.#underWay.then(step, step))
+  }
+
+  /** Until whoever asked for it learns how it ended, and no longer. */
+  #follow<T>(turn: Promise<T>): Promise<T> {
     this.#underWay = turn
-    try {
-      return await turn
-    } finally {
+    const clear = (): void => {
       if (this.#underWay === turn) this.#underWay = undefined
     }
+    turn.then(clear, clear)
+    return turn
   }
+}
+
+async function failing(reason: unknown): Promise<never> {
+  await Promise.resolve()
+  throw reason
 }

@@ -41,6 +41,14 @@ export function checkPause(until: unknown): void {
     throw new TypeError(`until must be 'idle' or 'end', not ${JSON.stringify(until)}`)
 }
 
+/** @throws TypeError where chunks would come as text. @internal */
+export function checkEncoding(encoding: BufferEncoding | null): void {
+  if (encoding !== null)
+    throw new TypeError(
+      `the saving stream has an encoding ('${encoding}'), and a state is no text: do not set one`,
+    )
+}
+
 function checkWhole(name: string, value: unknown, least: number, most: number): void {
   if (typeof value !== 'number') throw new TypeError(`${name} must be a number, not ${typeof value}`)
   if (Number.isInteger(value) && value >= least && value <= most) return

@@ -27,7 +27,8 @@ export interface Diversion {
 
 /**
  * The reads of a saving session: several are posted at once, answered in their order, and what they gave lies here until
- * somebody takes it. No more memory is used than its buffers, and nothing is asked of a device that has nothing now.
+ * somebody takes it. No more memory is used than its buffers, and that of one chunk that its taker has given back, and
+ * nothing is asked of a device that has nothing now.
  */
 export class ReadAhead {
   readonly #session: SessionCalls
@@ -205,8 +206,10 @@ export class ReadAhead {
   #take(answer: ReadAnswer, nudges: number): void {
     this.#posted--
     const { result, arc, data, lent } = answer
-    if (this.#isStopped && lent) this.#session.release?.(data)
-    if (this.#isStopped || this.#over !== undefined) return
+    if (this.#isStopped || this.#over !== undefined) {
+      if (lent) this.#session.release?.(data)
+      return
+    }
     this.#isInterrupted ||= result <= 0
     if (result > 0) this.#keep(answer)
     // It was not made.

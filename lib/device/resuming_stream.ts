@@ -29,6 +29,7 @@ export class ResumingStream extends Writable {
   #underWay = 0
   #waiting: { readonly most: number; readonly callback: Callback } | undefined
   #failed: Error | undefined
+  #hasGap = false
   /** What comes past JavaScript, of all that was to be loaded; undefined where nothing does. */
   #relayed: number | undefined
   #over = false
@@ -240,8 +241,24 @@ export class ResumingStream extends Writable {
   }
 
   #writeBehind(chunk: Uint8Array): Promise<number> {
-    if (this.#pump) return this.#pumped.then(() => this.#session.write(chunk))
-    return this.#session.write(chunk)
+    if (this.#pump) return this.#pumped.then(() => this.#post(chunk))
+    return this.#post(chunk)
+  }
+
+  /** Nothing may be written behind a gap. */
+  #post(chunk: Uint8Array): Promise<number> {
+    this.#hasGap ||= isTakenAway(chunk)
+    return this.#hasGap ? Promise.reject(this.#takenAway()) : this.#session.write(chunk)
+  }
+
+  #takenAway(): VfioSystemError {
+    const remedy =
+      'The memory of a chunk was taken back before it was written: one of chunks() is lent until its loop goes on. Await the callback of write(), or give the stream to pipeline(). Only reset() leaves RESUMING now'
+    return new VfioSystemError(
+      -errno.EFAULT,
+      { syscall: 'write' },
+      { device: this.#device, recovery: 'reset', remedy },
+    )
   }
 
   #fail(answer: number): VfioSystemError {
@@ -272,6 +289,18 @@ export class ResumingStream extends Writable {
 type Callback = (error?: Error | null) => void
 
 const toldByRejection = (): void => undefined
+
+/** A chunk whose array was transferred, or whose memory is lent no more, has no length. */
+function isTakenAway({ length, buffer }: Uint8Array): boolean {
+  if (length > 0) return false
+  try {
+    // Of one that is detached no part can be had.
+    buffer.slice(0, 0)
+    return false
+  } catch {
+    return true
+  }
+}
 
 /** In how many the lane has a write. */
 const piecesOf = ({ length }: Uint8Array): number => Math.max(1, Math.ceil(length / writePieceBytes))

@@ -8,7 +8,7 @@ import { VfioSystemError } from '../errors.ts'
 import type { Buffers } from './buffers.ts'
 import { ChunkLoop } from './chunk_loop.ts'
 import { lentMemory } from './lent_memory.ts'
-import { checkPause, checkPump, type Pumped, type SavingPumpOptions } from './pump_options.ts'
+import { checkEncoding, checkPause, checkPump, type Pumped, type SavingPumpOptions } from './pump_options.ts'
 import { PumpOut } from './pump_out.ts'
 import { ReadAhead, type News } from './read_ahead.ts'
 import { Readers } from './readers.ts'
@@ -104,6 +104,11 @@ export class SavingStream extends Readable {
     return this.#chunks(until, () => undefined, { tellsEnd: false })
   }
 
+  /** As {@link chunksToRelease}, for somebody who owns a chunk for ever. @internal */
+  ownChunks(until: Pause): AsyncGenerator<Buffer, Pause, void> {
+    return this.#chunks(until, () => undefined, { tellsEnd: false, lends: false })
+  }
+
   /**
    * Nobody needs the chunk any more: its memory is for the next read at once. The garbage collector would bring it back
    * some time only, and fresh pages are as dear as reading them. It shows nothing after that (length 0), so that a mistake
@@ -119,22 +124,23 @@ export class SavingStream extends Readable {
   #chunks(
     until: Pause,
     pass: (chunk: Buffer) => void,
-    { pump, tellsEnd = true }: { pump?: PumpOut; tellsEnd?: boolean } = {},
+    { pump, tellsEnd = true, lends = true }: { pump?: PumpOut; tellsEnd?: boolean; lends?: boolean } = {},
   ): AsyncGenerator<Buffer, Pause, void> {
     return new ChunkLoop({
-      begin: () => this.#beginLoop(until, pump),
-      take: () => this.#takeChunk(),
+      begin: () => this.#beginLoop(until, lends, pump),
+      take: () => this.#takeChunk(lends),
       pass,
       wait: async () => await this.#waitForMore(until, pump, tellsEnd),
       end: () => this.#endLoop(pump),
     })
   }
 
-  #beginLoop(until: Pause, pump: PumpOut | undefined): void {
+  #beginLoop(until: Pause, lends: boolean, pump: PumpOut | undefined): void {
     checkPause(until)
+    checkEncoding(this.readableEncoding)
     if (this.#pump !== pump) throw busy(this.#device, 'chunks()')
     this.#loops++
-    this.#ahead.lends = true
+    this.#ahead.lends = lends
     this.#readers.enter()
   }
 
@@ -199,6 +205,7 @@ export class SavingStream extends Readable {
   async pump(fd: number, options: SavingPumpOptions = {}): Promise<Pumped<Pause | 'limit'>> {
     checkPump(fd, options)
     checkPause(options.until)
+    checkEncoding(this.readableEncoding)
     throwIfAborted(options.signal)
     const listeners = this.listenerCount('data') + this.listenerCount('readable')
     if (this.#pump !== undefined || this.#loops + listeners > 0) throw busy(this.#device, 'pump()')
@@ -280,7 +287,7 @@ export class SavingStream extends Readable {
   }
 
   /** What has come to the Readable goes first; a chunk that nobody else sees is released when it is done with. */
-  #takeChunk(): Buffer | undefined {
+  #takeChunk(lends: boolean): Buffer | undefined {
     this.#ahead.start()
     if (this.readableLength > 0) return this.read() as Buffer
     const answer = this.#ahead.take()
@@ -289,14 +296,11 @@ export class SavingStream extends Readable {
       this.#serve()
       return undefined
     }
-    const chunk = answer.data as Buffer
-    if (answer.lent) lentMemory.add(chunk.buffer)
-    if (this.readableEncoding !== null) {
-      this.push(chunk)
-      return this.read() as Buffer
-    }
+    const chunk = (lends ? answer.data : this.#own(answer)) as Buffer
+    const isLent = lends && answer.lent === true
+    if (isLent) lentMemory.add(chunk.buffer)
     if (this.listenerCount('data') > 0) this.emit('data', chunk)
-    else if (answer.lent) this.#releasable.add(chunk)
+    else if (isLent) this.#releasable.add(chunk)
     return chunk
   }
 
@@ -385,10 +389,22 @@ export class SavingStream extends Readable {
     this.#hasFailed = true
     this.#crash ??= failure instanceof VfioSystemError ? undefined : failure
     if (this.#isBeingRead() || this.listenerCount('error') > 0) this.destroy(failure)
-    else this.once('newListener', () => queueMicrotask(() => this.destroy(failure)))
+    else this.#failBefore(failure)
+  }
+
+  #failBefore(failure: Error): void {
+    const onListener = (event: string | symbol): void => {
+      if (!hearsOfIt.has(event)) return
+      this.off('newListener', onListener)
+      queueMicrotask(() => this.destroy(failure))
+    }
+    this.on('newListener', onListener)
   }
 
   #idleNow(): 'idle' | undefined {
     return this.#ahead.isIdle && this.bufferedBytes === 0 ? 'idle' : undefined
   }
 }
+
+/** Where somebody listens to one of these a failure can be told. */
+const hearsOfIt: ReadonlySet<string | symbol> = new Set(['data', 'readable', 'error'])

@@ -98,7 +98,7 @@ class Saving {
     const into = this.#into
     if (typeof into === 'number') await this.#pump(savingStream, into, until)
     else
-      for await (const chunk of savingStream.chunksToRelease(until)) {
+      for await (const chunk of savingStream.ownChunks(until)) {
         throwIfAborted(this.#signal)
         await into(chunk, phase)
         this.#bytes += chunk.length

@@ -21,8 +21,8 @@ template <typename Result>
 bool MayBeHeld(const Result&) {
   return false;
 }
-/// What is copied when it is delivered is not: that takes as long as a read, beside which it is to
-/// happen.
+/// What was asked for as memory of JavaScript's own is copied when it is delivered: that takes as
+/// long as a read, and is to happen beside the next one.
 inline bool MayBeHeld(const ReadData& data) { return data.is_full && !data.is_own; }
 
 /// `work` runs in a lane; what it returns becomes the promise's value. What it captured is let go

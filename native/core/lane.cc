@@ -71,25 +71,38 @@ size_t Lane::Waiting() {
   return queue_.size();
 }
 
+namespace {
+
+/// Whether it took no longer than waking somebody up may.
+bool RunQuickly(Job* job) {
+  constexpr double kQuickMs = 1;
+  double begun = NowMs();
+  job->Run();
+  return NowMs() - begun < kQuickMs;
+}
+
+}  // namespace
+
 void Lane::Serve() {
   while (Job* job = Next()) {
-    job->Run();
-    if (!Hold(job)) DeliverHeld();
+    bool was_quick = RunQuickly(job);
+    if (!Hold(job, was_quick)) DeliverHeld();
   }
   DeliverHeld();
 }
 
 /// Takes a job that is done; false where all are to be delivered. To wake a processor that has
-/// nothing to do costs as much as a quarter of a read. The first of a stream is not held up, and
-/// the lane has work in hand while JavaScript wakes up: looked at now, because while this one ran
-/// JavaScript may have posted more.
-bool Lane::Hold(Job* job) {
+/// nothing to do costs as much as a quarter of a read. The first of a stream is not held up, nor
+/// is any for long: a few, of a device that is quick. And the lane has work in hand while
+/// JavaScript wakes up: looked at now, because while this one ran JavaScript may have posted more.
+bool Lane::Hold(Job* job, bool was_quick) {
   constexpr size_t kInHand = 1;
+  constexpr size_t kMostHeld = 3;
   bool was_streaming = is_streaming_;
   is_streaming_ = job->MayBeHeld();
   if (is_streaming_) {
     held_.Push(job);
-    return was_streaming && Waiting() > kInHand;
+    return was_streaming && was_quick && held_.size() <= kMostHeld && Waiting() > kInHand;
   }
   DeliverHeld();
   job->Deliver();

@@ -45,7 +45,7 @@ class Lane {
  private:
   Job* Next();
   size_t Waiting();
-  bool Hold(Job* job);
+  bool Hold(Job* job, bool was_quick);
 
   Mutex mutex_;
   pthread_cond_t changed_ = PTHREAD_COND_INITIALIZER;

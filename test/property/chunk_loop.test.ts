@@ -5,13 +5,19 @@ import { ChunkLoop, type ChunkSteps } from '#lib/device/chunk_loop.js'
 
 /** What comes when somebody takes or waits, one after the other; after the last one the loop ends. */
 type Source = 'chunk' | 'nothing' | 'take fails' | 'wait fails'
-type Step = { readonly kind: 'next' | 'return' | 'throw'; readonly isAwaited: boolean }
+interface Step {
+  readonly kind: 'next' | 'return' | 'throw'
+  readonly isAwaited: boolean
+  /** Turns of the microtask queue before it. */
+  readonly after: number
+}
 
 const sources = fc.array(fc.constantFrom<Source>('chunk', 'chunk', 'nothing', 'take fails', 'wait fails'))
 const calls = fc.array(
   fc.record<Step>({
     kind: fc.constantFrom('next', 'next', 'next', 'next', 'return', 'throw'),
     isAwaited: fc.boolean(),
+    after: fc.nat(12),
   }),
   { maxLength: 12 },
 )
@@ -52,7 +58,7 @@ class Steps implements ChunkSteps<string> {
 
   async wait(): Promise<string> {
     this.log.push('wait')
-    await new Promise(resolve => setImmediate(resolve))
+    for (let turns = 3; turns > 0; turns--) await Promise.resolve()
     const source = this.#sources.shift()
     if (source === 'wait fails') throw new Error(source)
     return source === undefined ? 'idle' : 'more'
@@ -86,7 +92,8 @@ async function* generator(steps: ChunkSteps<string>): AsyncGenerator<Buffer, str
 async function play(loop: AsyncGenerator<Buffer, string, void>, steps: Steps, calls: readonly Step[]) {
   const ends: string[] = []
   const settled = calls.map(() => Promise.resolve())
-  for (const [index, { kind, isAwaited }] of calls.entries()) {
+  for (const [index, { kind, isAwaited, after }] of calls.entries()) {
+    for (let turns = after; turns > 0; turns--) await Promise.resolve()
     const call = {
       next: () => loop.next(),
       return: () => loop.return('left'),
@@ -112,7 +119,7 @@ describe('a loop over chunks', () => {
           await play(generator(model), model, calls),
         )
       }),
-      { numRuns: 2000 },
+      { numRuns: 5000 },
     )
   })
 

@@ -76,9 +76,10 @@ static unsigned char number_byte(uint64_t value, uint64_t at) {
   return (unsigned char)(value >> (8 * at));
 }
 
-// Another piece of one sequence in each block of 64 KiB, so that none is taken for another.
+// Another piece of one sequence in each block of 256 bytes and of 64 KiB, so that none is taken for
+// another.
 static unsigned char pattern_byte(uint64_t p) {
-  return (unsigned char)((p + (p >> 16) * 97) * 31 + 7);
+  return (unsigned char)((p + (p >> 8) * 5 + (p >> 16) * 97) * 31 + 7);
 }
 
 // Record 0 is {8, flags 1, tag 1} and a size; the others {size, 0, 0} and a pattern that names its

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-const block = 2 ** 16
-
 /**
- * What a device of the fake kernel gives out at `position`, headers apart: each block of 64 KiB has another piece of the
- * same sequence, so that none is taken for another. As in fake-kernel/saving.c.
+ * What a device of the fake kernel gives out from `position` on, headers apart: each block of 256 bytes and of 64 KiB has
+ * another piece of the same sequence, so that none is taken for another. As in fake-kernel/saving.c.
  */
-export const streamByte = (position: number): number =>
-  ((position + Math.floor(position / block) * 97) * 31 + 7) & 0xff
-
-/** So many of them. */
-export const streamBytes = (position: number, length: number): Buffer =>
-  Buffer.from(Uint8Array.from({ length }, (_, p) => streamByte(position + p)))
+export function streamBytes(position: number, length: number): Buffer {
+  const bytes = Buffer.alloc(length)
+  for (let i = 0, p = position; i < length; i++, p++)
+    bytes[i] = (p + Math.floor(p / 2 ** 8) * 5 + Math.floor(p / 2 ** 16) * 97) * 31 + 7
+  return bytes
+}

@@ -4,10 +4,15 @@ import { streamBytes } from '../preloaded/stream_pattern.js'
 
 const headerBytes = 16
 const block = 2 ** 16
-const period = 256
+/** What the fake kernel's devices give out in each block that was looked at: there are 256 kinds of them. */
+const patterns = new Map<number, Buffer>()
 
-/** From a phase on it is what the fake kernel's devices give out in a block: see preloaded/stream_pattern.ts. */
-const pattern = Buffer.alloc(block + period, streamBytes(0, period))
+function patternOf(index: number): Buffer {
+  const kind = index % 256
+  const pattern = patterns.get(kind) ?? streamBytes(kind * block, block)
+  patterns.set(kind, pattern)
+  return pattern
+}
 
 /**
  * Holds what came out of one session against what the fake kernel has put in: the same bytes whoever took them, each once
@@ -38,9 +43,9 @@ export class StreamCheck {
   }
 
   #takePattern(rest: Buffer): number {
-    const blocks = Math.floor(this.#position / block)
-    const bytes = Math.min(rest.length, this.#left, (blocks + 1) * block - this.#position)
-    const phase = (this.#position + blocks * 97) % period
+    const pattern = patternOf(Math.floor(this.#position / block))
+    const phase = this.#position % block
+    const bytes = Math.min(rest.length, this.#left, block - phase)
     // Record 0 announces a size; which one is the device's affair.
     if (this.#records !== 1 && !rest.subarray(0, bytes).equals(pattern.subarray(phase, phase + bytes)))
       assert.fail(`not the bytes of the device behind byte ${this.#position}`)

@@ -2,13 +2,15 @@
 import { finished } from 'node:stream/promises'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { ResumingStream } from 'vfio-migrate'
+import { streamBytes } from '../preloaded/stream_pattern.js'
 import type { Dice } from './dice.js'
 import type { Holder } from './holder.js'
 import type { LoadCheck } from './load_check.js'
 import { alone } from './reading.js'
 
+/** No piece of which is like another. */
 export const random = (dice: Dice): Buffer =>
-  Buffer.alloc(1 + dice.below(dice.oneIn(8) ? 3 << 20 : 1 << 15), dice.below(256))
+  streamBytes(dice.below(2 ** 24), 1 + dice.below(dice.oneIn(8) ? 3 << 20 : 1 << 15))
 
 /** Resolves when the stream has called back. */
 async function put(stream: ResumingStream, check: LoadCheck, data: Uint8Array): Promise<void> {

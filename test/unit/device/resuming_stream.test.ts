@@ -182,6 +182,35 @@ describe('the resuming stream', () => {
     assert.deepEqual(script.session.written, [Buffer.from('ab')])
   })
 
+  it('fails at a chunk whose memory was taken back before it was written, and writes nothing behind it', async () => {
+    const { script, device } = await resuming()
+    const stream = device.resumingStream
+    const failure = once(stream, 'error')
+    const [before, taken, behind] = ['ab', 'cd', 'ef'].map(text => new Uint8Array(Buffer.from(text))) as [
+      Uint8Array<ArrayBuffer>,
+      Uint8Array<ArrayBuffer>,
+      Uint8Array<ArrayBuffer>,
+    ]
+    stream.cork()
+    for (const chunk of [before, taken, behind]) stream.write(chunk)
+    structuredClone(taken.buffer, { transfer: [taken.buffer] })
+    stream.uncork()
+    const [error] = (await failure) as [NodeJS.ErrnoException]
+    assert.deepEqual([error.code, error.syscall], ['EFAULT', 'write'])
+    assert.match(error.message, /taken back before it was written: .* Await the callback/)
+    assert.deepEqual(script.session.written, [Buffer.from('ab')])
+    await assert.rejects(device.setState('RUNNING'), { code: 'ERR_VFIO_LOAD_FAILED' })
+  })
+
+  it('takes chunks without a byte', async () => {
+    const { script, device } = await resuming()
+    const stream = device.resumingStream
+    for (const text of ['', 'ab', '']) stream.write(Buffer.from(text))
+    stream.end()
+    await finished(stream)
+    assert.equal(Buffer.concat(script.session.written).toString(), 'ab')
+  })
+
   it('makes any failure final: the device takes reset() only', async () => {
     const { script, device } = await resuming()
     script.session.writeAnswer = () => -14

@@ -185,6 +185,17 @@ describe('a failure of reading ahead while nobody reads', () => {
     await assert.rejects(stream.chunks({ until: 'idle' }).next(), { code: 'EIO' })
   })
 
+  it('is kept from whoever listens to other events', async () => {
+    const { script, stream } = await saving('PRE_COPY')
+    stream.read()
+    ;(await script.session.nextRead()).answer(-5, script.arc)
+    await new Promise(resolve => setImmediate(resolve))
+    stream.once('close', () => undefined).once('end', () => undefined)
+    await new Promise(resolve => setImmediate(resolve))
+    assert.equal(stream.destroyed, false)
+    await assert.rejects(stream.chunks().next(), { code: 'EIO' })
+  })
+
   it('is given to a consumer that listens', async () => {
     const { script, stream } = await saving('PRE_COPY')
     stream.read()

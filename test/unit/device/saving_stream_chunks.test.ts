@@ -83,17 +83,14 @@ describe('chunks()', () => {
     assert.deepEqual([heard, script.session.released], [['one'], ['two']])
   })
 
-  it('gives text where an encoding was set', async () => {
+  it('is refused where an encoding was set, as copyTo() and pump() are, before a read', async () => {
     const { script, stream } = await saving('STOP_COPY')
     stream.setEncoding('utf8')
-    const feeding = (async (): Promise<void> => {
-      ;(await script.session.nextRead()).answer(3, script.arc, 'abc')
-      ;(await script.session.nextRead()).answer(0, script.arc)
-    })()
-    const texts: unknown[] = []
-    for await (const chunk of stream.chunks()) texts.push(chunk)
-    await feeding
-    assert.deepEqual([texts, script.session.released], [['abc'], []])
+    const refused = { name: 'TypeError', message: /an encoding \('utf8'\), and a state is no text/ }
+    await assert.rejects(stream.chunks().next(), refused)
+    await assert.rejects(stream.copyTo(new Socket()), refused)
+    await assert.rejects(stream.pump(1), refused)
+    assert.equal(script.session.reads.length, 0)
   })
 
   it('waits through an idle when it is to go on to the end', async () => {
@@ -208,6 +205,28 @@ describe('release()', () => {
     for (const chunk of chunks) stream.release(chunk)
     assert.deepEqual(script.session.released, [])
     assert.equal(Buffer.concat(chunks).toString(), 'onetwo')
+  })
+
+  it('is without effect on ownChunks(), even of what was read to be lent: those are copies', async () => {
+    const { script, device, stream } = await saving('PRE_COPY')
+    const answer = async (text: string): Promise<boolean> => {
+      const read = await script.session.nextRead()
+      read.answer(text.length, script.arc, text)
+      return read.own
+    }
+    const [, isFirstOwn] = await Promise.all([stream.chunks().next(), answer('one')])
+    const loop = stream.ownChunks('idle')
+    const [second, isSecondOwn] = await Promise.all([loop.next(), answer('two')])
+    const [third, isThirdOwn] = await Promise.all([loop.next(), answer('six')])
+    assert.deepEqual([isFirstOwn, isSecondOwn, isThirdOwn], [false, false, true])
+    assert.deepEqual(script.session.released, ['two'])
+    for (const { value } of [second, third]) stream.release(value as Buffer)
+    assert.deepEqual(
+      [`${String(second.value)} ${String(third.value)}`, script.session.released],
+      ['two six', ['two']],
+    )
+    await loop.return('idle')
+    await device.close()
   })
 
   it('is for what is read between two loops as well: nobody has asked for memory of its own', async () => {
