@@ -2,7 +2,6 @@
 #include "data_fd.h"
 
 #include "../core/device.h"
-#include "../core/heap.h"
 #include "arguments.h"
 #include "operation.h"
 #include "pump.h"

@@ -3,6 +3,8 @@
 
 #include <sys/mman.h>
 
+#include <atomic>
+#include <cstdlib>
 #include <new>
 
 #include "lane.h"
@@ -74,6 +76,16 @@ void BufferPool::Close() {
   Lock lock(mutex_);
   closed_ = true;
   DropKept();
+}
+
+void KeepFreedMemory() {
+  // glibc trims a heap at twice the largest block that it had mapped apart and has seen freed. The
+  // pages of this one are never touched.
+  constexpr size_t kLargest = size_t{16} << 20;
+  static std::atomic_flag has_learned = ATOMIC_FLAG_INIT;
+  if (has_learned.test_and_set(std::memory_order_relaxed)) return;
+  void* volatile block = malloc(kLargest);
+  free(block);
 }
 
 }  // namespace vfio_migrate

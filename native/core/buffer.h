@@ -64,4 +64,11 @@ class BufferPool final : public Shared {
   uint8_t* kept_[kKept] = {};
 };
 
+/// From now on each heap of this process keeps up to 32 MiB of what was freed at its end, and has
+/// blocks of up to 16 MiB that would be mapped apart, unless the environment of the process says
+/// otherwise (mallopt(3)). Memory that JavaScript is given and lets go of is freed in bursts; by
+/// default it would go back to the kernel each time, and be cleared and faulted in again, which is
+/// as dear as to read into it. Once is enough.
+void KeepFreedMemory();
+
 }  // namespace vfio_migrate
