@@ -117,8 +117,9 @@ export class ReadAhead {
     const answer = this.#ready.shift()
     if (answer === undefined) return undefined
     this.#readyBytes -= answer.result
-    this.#hasSpare = false
-    this.#post()
+    // It has the place of the spare.
+    if (this.#hasSpare) this.#hasSpare = false
+    else this.#post()
     return answer
   }
 
