@@ -17,7 +17,7 @@ export interface ChunkSteps<End> {
 /**
  * A loop over chunks, which to its user is an async generator: steps are made one at a time, in the order in which they were
  * asked for, and nothing happens before the first. What is there already is handed over at once; a generator would go
- * through three turns of the microtask queue for each chunk, which costs as much as all the rest.
+ * through three turns of the microtask queue for each chunk.
  */
 export class ChunkLoop<End> implements AsyncGenerator<Buffer, End, void> {
   readonly #steps: ChunkSteps<End>
