@@ -8,8 +8,10 @@ export interface ChunkSteps<End> {
   take(): Buffer | undefined
   /** The loop has gone on behind that chunk. */
   pass(chunk: Buffer): void
-  /** Where nothing is there. */
-  wait(): Promise<'more' | End>
+  /** Where nothing is there: `'more'` where something has come meanwhile, undefined as long as that is not known. */
+  look(): 'more' | End | undefined
+  /** Resolves when there is something to look at. */
+  changed(): Promise<void>
   /** However it ends, if it has begun. */
   end(): void
 }
@@ -74,22 +76,25 @@ export class ChunkLoop<End> implements AsyncGenerator<Buffer, End, void> {
   /** Nothing is there. */
   async #wait(): Promise<IteratorResult<Buffer, End>> {
     while (this.#stage === 'begun') {
-      const next = await this.#orEnd(this.#steps.wait())
-      if (next !== 'more') {
+      const next = this.#look()
+      if (next === undefined) {
+        await this.#steps.changed()
+      } else if (next === 'more') {
+        const chunk = this.#take()
+        if (chunk !== undefined) return { done: false, value: chunk }
+      } else {
         this.#end()
         return { done: true, value: next }
       }
-      const chunk = this.#take()
-      if (chunk !== undefined) return { done: false, value: chunk }
     }
     return { done: true, value: undefined as End }
   }
 
   /** Undefined where nothing is there, or the loop is over. */
   #take(): Buffer | undefined {
+    if (this.#stage === 'new') this.#begin()
+    if (this.#stage === 'over') return undefined
     try {
-      if (this.#stage === 'new') this.#begin()
-      if (this.#stage === 'over') return undefined
       this.#pass()
       this.#chunk = this.#steps.take()
       return this.#chunk
@@ -111,9 +116,9 @@ export class ChunkLoop<End> implements AsyncGenerator<Buffer, End, void> {
     if (chunk !== undefined) this.#steps.pass(chunk)
   }
 
-  async #orEnd<T>(waiting: Promise<T>): Promise<T> {
+  #look(): 'more' | End | undefined {
     try {
-      return await waiting
+      return this.#steps.look()
     } catch (error) {
       this.#end()
       throw error

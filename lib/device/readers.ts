@@ -8,7 +8,8 @@ import type { Readable } from 'node:stream'
 export class Readers {
   readonly #stream: Readable
   readonly #failure: () => Error
-  readonly #waiters = new Set<() => void>()
+  #change: Promise<void> | undefined
+  #tell: (() => void) | undefined
   #count = 0
   /** 'error' and 'close' have been emitted. */
   #told = false
@@ -41,8 +42,23 @@ export class Readers {
 
   /** They look again. */
   wake(): void {
-    for (const resolve of this.#waiters) resolve()
-    this.#waiters.clear()
+    const tell = this.#tell
+    this.#tell = this.#change = undefined
+    tell?.()
+  }
+
+  /** Resolves when they are to look again. */
+  changed(): Promise<void> {
+    this.#change ??= new Promise(resolve => (this.#tell = resolve))
+    return this.#change
+  }
+
+  /** What `what` answers, or `'end'` where the stream has ended: undefined where there is nothing to say yet. */
+  look<T extends string>(what: () => T | undefined): T | 'end' | undefined {
+    if (this.#stream.readableEnded) return 'end'
+    // Not before: an 'error' that finds no listener any more would end the process.
+    if (this.#told) throw this.#failure()
+    return this.#stream.destroyed ? undefined : what()
   }
 
   /** Waits until `what` answers something or the stream has ended. */
@@ -50,12 +66,9 @@ export class Readers {
     this.enter()
     try {
       for (;;) {
-        if (this.#stream.readableEnded) return 'end'
-        // Not before: an 'error' that finds no listener any more would end the process.
-        if (this.#told) throw this.#failure()
-        const answer = this.#stream.destroyed ? undefined : what()
+        const answer = this.look(what)
         if (answer !== undefined) return answer
-        await new Promise<void>(resolve => this.#waiters.add(resolve))
+        await this.changed()
       }
     } finally {
       this.leave()

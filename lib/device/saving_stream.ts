@@ -130,7 +130,8 @@ export class SavingStream extends Readable {
       begin: () => this.#beginLoop(until, lends, pump),
       take: () => this.#takeChunk(lends),
       pass,
-      wait: async () => await this.#waitForMore(until, pump, tellsEnd),
+      look: () => this.#look(until, pump, tellsEnd),
+      changed: () => this.#readers.changed(),
       end: () => this.#endLoop(pump),
     })
   }
@@ -144,13 +145,13 @@ export class SavingStream extends Readable {
     this.#readers.enter()
   }
 
-  async #waitForMore(until: Pause, pump: PumpOut | undefined, tellsEnd: boolean): Promise<Pause | 'more'> {
+  #look(until: Pause, pump: PumpOut | undefined, tellsEnd: boolean): Pause | 'more' | undefined {
     // One that was destroyed has lost what lay there unread.
     if (this.#ahead.over === 'end' && !this.destroyed) {
       if (!tellsEnd) return this.#atEnd()
       this.#tellEnd()
     }
-    const next = await this.#readers.until(() => this.#whatNow(until))
+    const next = this.#readers.look(() => this.#whatNow(until))
     return next === 'more' && pump?.isOver ? until : next
   }
 
@@ -164,13 +165,8 @@ export class SavingStream extends Readable {
 
   #whatNow(until: Pause): Pause | 'more' | undefined {
     if (this.#pump?.isOver || this.#ahead.mayDivert) return 'more'
-    if (this.readableLength + this.#ahead.bytes > 0 || this.#endsNow) return 'more'
+    if (this.readableLength + this.#ahead.bytes > 0) return 'more'
     return until === 'idle' ? this.#idleNow() : undefined
-  }
-
-  /** All is read, and the Readable has not told. */
-  get #endsNow(): boolean {
-    return this.#ahead.over === 'end' && !this.#endReached
   }
 
   /**

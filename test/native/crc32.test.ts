@@ -1,28 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { crc32 } from 'node:zlib'
 import { array, assert as assertProperty, nat, property, record, uint8Array } from 'fast-check'
-
-const source = fileURLToPath(new URL('../../test/native/crc32/sums.cc', import.meta.url))
+import { programOf } from './program.js'
 
 describe('Crc32 of the addon', () => {
-  let directory: string
-  let program: string
-
-  before(function () {
-    this.timeout(60_000)
-    directory = mkdtempSync(join(tmpdir(), 'crc32-'))
-    program = join(directory, 'sums')
-    const flags = ['-std=c++17', '-O2', '-Wall', '-Wextra', '-Werror', '-fno-exceptions', '-fno-rtti']
-    const cc = spawnSync('c++', [...flags, '-o', program, source], { encoding: 'utf8' })
-    assert.equal(cc.status, 0, cc.stderr)
-  })
-  after(() => rmSync(directory, { recursive: true }))
+  const run = programOf('test/native/crc32/sums.cc')
 
   interface Request {
     readonly before: number
@@ -36,9 +19,7 @@ describe('Crc32 of the addon', () => {
       new Uint8Array(Uint32Array.of(before, offset, bytes.length).buffer),
       bytes,
     ])
-    const { stdout, status } = spawnSync(program, { input: Buffer.concat(input), encoding: 'utf8' })
-    assert.equal(status, 0)
-    return stdout
+    return run([], Buffer.concat(input))
       .split('\n')
       .slice(0, -1)
       .map(line => line.split(' ').map(Number))

@@ -1,38 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-
-const sources = ['test/native/lane/batches.cc', 'native/core/lane.cc'].map(path =>
-  fileURLToPath(new URL(`../../${path}`, import.meta.url)),
-)
+import { programOf } from './program.js'
 
 /** Whoever is put aside for a millisecond is no quick job: it may take several runs to see one without. */
 const tries = 50
 
 describe('a lane', () => {
-  let directory: string
-  let program: string
-
-  before(function () {
-    this.timeout(60_000)
-    directory = mkdtempSync(join(tmpdir(), 'lane-'))
-    program = join(directory, 'batches')
-    const flags = ['-std=c++17', '-O1', '-Wall', '-Wextra', '-Werror', '-fno-exceptions', '-fno-rtti']
-    const cc = spawnSync('c++', [...flags, '-o', program, ...sources, '-pthread'], { encoding: 'utf8' })
-    assert.equal(cc.status, 0, cc.stderr)
-  })
-  after(() => rmSync(directory, { recursive: true }))
+  const run = programOf('test/native/lane/batches.cc', 'native/core/lane.cc')
 
   /** A letter for each job: A is delivered ahead of the next one, D wakes whoever waits. */
-  function deliveries(...words: string[]): string {
-    const { stdout, status } = spawnSync(program, words, { encoding: 'utf8' })
-    assert.equal(status, 0)
-    return stdout.trim()
-  }
+  const deliveries = (...words: string[]): string => run(words).trim()
 
   function assertOnce(expected: string, ...words: string[]): void {
     const seen = new Set<string>()

@@ -1,27 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { programOf } from './program.js'
 
-const source = fileURLToPath(new URL('../../test/native/pace/pieces.cc', import.meta.url))
 const mebibyte = 2 ** 20
 
 describe('Pace of the addon', () => {
-  let directory: string
-  let program: string
-
-  before(function () {
-    this.timeout(60_000)
-    directory = mkdtempSync(join(tmpdir(), 'pace-'))
-    program = join(directory, 'pieces')
-    const flags = ['-std=c++17', '-O1', '-Wall', '-Wextra', '-Werror', '-fno-exceptions', '-fno-rtti']
-    const cc = spawnSync('c++', [...flags, '-o', program, source], { encoding: 'utf8' })
-    assert.equal(cc.status, 0, cc.stderr)
-  })
-  after(() => rmSync(directory, { recursive: true }))
+  const run = programOf('test/native/pace/pieces.cc')
 
   interface Copy {
     readonly rate: number
@@ -34,9 +18,7 @@ describe('Pace of the addon', () => {
   /** When each piece was begun, in ms, and its bytes. */
   function pieces({ rate, bytes, pieceMs = 0, pauseAfter = -1, pauseMs = 0 }: Copy): [number, number][] {
     const words = [rate, bytes, mebibyte, pieceMs, pauseAfter, pauseMs].map(String)
-    const { stdout, status } = spawnSync(program, words, { encoding: 'utf8' })
-    assert.equal(status, 0)
-    const lines = stdout.split('\n').slice(0, -1)
+    const lines = run(words).split('\n').slice(0, -1)
     return lines.map(line => line.split(' ').map(Number) as [number, number])
   }
 

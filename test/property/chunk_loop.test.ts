@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { ChunkLoop, type ChunkSteps } from '#lib/device/chunk_loop.js'
 
-/** What comes when somebody takes or waits, one after the other; after the last one the loop ends. */
-type Source = 'chunk' | 'nothing' | 'take fails' | 'wait fails'
+/** What is there, one after the other; after the last one the loop ends. */
+type Source = 'chunk' | 'nothing' | 'take fails' | 'look fails'
 interface Step {
   readonly kind: 'next' | 'return' | 'throw'
   readonly isAwaited: boolean
@@ -12,7 +12,7 @@ interface Step {
   readonly after: number
 }
 
-const sources = fc.array(fc.constantFrom<Source>('chunk', 'chunk', 'nothing', 'take fails', 'wait fails'))
+const sources = fc.array(fc.constantFrom<Source>('chunk', 'chunk', 'nothing', 'take fails', 'look fails'))
 const calls = fc.array(
   fc.record<Step>({
     kind: fc.constantFrom('next', 'next', 'next', 'next', 'return', 'throw'),
@@ -56,12 +56,18 @@ class Steps implements ChunkSteps<string> {
     this.log.push(`pass ${chunk[0]}`)
   }
 
-  async wait(): Promise<string> {
+  look(): string | undefined {
+    const source = this.#sources[0]
+    this.log.push(`look: ${source}`)
+    if (source === 'nothing') return undefined
+    if (source === 'look fails') throw new Error(source)
+    return source === undefined ? 'idle' : 'more'
+  }
+
+  async changed(): Promise<void> {
     this.log.push('wait')
     for (let turns = 3; turns > 0; turns--) await Promise.resolve()
-    const source = this.#sources.shift()
-    if (source === 'wait fails') throw new Error(source)
-    return source === undefined ? 'idle' : 'more'
+    this.#sources.shift()
   }
 
   end(): void {
@@ -80,7 +86,8 @@ async function* generator(steps: ChunkSteps<string>): AsyncGenerator<Buffer, str
         steps.pass(chunk)
         continue
       }
-      const next = await steps.wait()
+      let next = steps.look()
+      for (; next === undefined; next = steps.look()) await steps.changed()
       if (next !== 'more') return next
     }
   } finally {
