@@ -126,10 +126,12 @@ export interface SessionCalls {
   /**
    * Takes back the memory of `data` that a read has lent: its ArrayBuffer is detached, so that whoever still has it
    * finds nothing rather than the bytes of a later read. A write of it that is under way keeps the memory until it has
-   * returned. Without effect on anything but the whole of what a read has lent. A backend whose answers are memory of
-   * JavaScript's own lacks it, and nobody needs it: what is not released comes back when it is collected.
+   * returned. False, and without effect, on anything but the whole of what a read has lent. A backend whose answers are memory
+   * of JavaScript's own lacks it, and nobody needs it: what is not released comes back when it is collected.
    */
-  release?(data: Uint8Array): void
+  release?(data: Uint8Array): boolean
+  /** Whether `data` lies in what a read has lent and nobody has released: its write is made from there, and not from a copy. */
+  isLent?(data: Uint8Array): boolean
   /**
    * write(2) until everything is taken; `data` is not to be changed before. Answers the bytes taken, or -errno of the call that failed: -EFAULT where `data`
    * was detached or shrunk before it was written. Whatever the failure, the stream has a hole from there on: every later

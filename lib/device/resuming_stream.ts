@@ -6,7 +6,6 @@ import type { Clock } from '../clock.ts'
 import { VfioError, VfioSystemError } from '../errors.ts'
 import { errno } from '../kernel/errno.ts'
 import type { Buffers } from './buffers.ts'
-import { lentMemory } from './lent_memory.ts'
 import { PumpIn } from './pump_in.ts'
 import { checkPump, type Pumped, type PumpOptions } from './pump_options.ts'
 
@@ -194,7 +193,7 @@ export class ResumingStream extends Writable {
   /** The lane keeps their order and makes no system call after a failure. */
   #writeAll(chunks: readonly Uint8Array[], callback: Callback): void {
     // Behind a pump they are not posted yet, and of memory that was lent nobody makes a copy.
-    const isHeld = this.#pump !== undefined || chunks.some(({ buffer }) => lentMemory.has(buffer))
+    const isHeld = this.#pump !== undefined || chunks.some(chunk => this.#session.isLent?.(chunk))
     const most = isHeld ? 0 : (this.#session.writeAhead ?? 0)
     for (const chunk of chunks) this.#follow(this.#writeBehind(chunk), piecesOf(chunk))
     this.#whenUnderWay(most, callback)

@@ -7,7 +7,6 @@ import type { VfioError } from '../errors.ts'
 import { VfioSystemError } from '../errors.ts'
 import type { Buffers } from './buffers.ts'
 import { ChunkLoop } from './chunk_loop.ts'
-import { lentMemory } from './lent_memory.ts'
 import { checkEncoding, checkPause, checkPump, type Pumped, type SavingPumpOptions } from './pump_options.ts'
 import { PumpOut } from './pump_out.ts'
 import { ReadAhead, type News } from './read_ahead.ts'
@@ -43,7 +42,8 @@ export class SavingStream extends Readable {
   readonly #clock: Clock
   readonly #ahead: ReadAhead
   readonly #readers: Readers
-  readonly #releasable = new WeakSet<Buffer>()
+  /** What was lent, and a listener of 'data' has as well. */
+  readonly #shared = new WeakSet<Buffer>()
   #isSummed = false
   /** Loops over chunks() that are under way: they take what is read before the Readable gets it. */
   #loops = 0
@@ -116,9 +116,8 @@ export class SavingStream extends Readable {
    * 'data': that is the consumer's own for ever. @internal
    */
   release(chunk: Buffer): void {
-    if (!this.#releasable.delete(chunk)) return
-    this.#session.release?.(chunk)
-    this.#ahead.returned()
+    if (this.#shared.has(chunk)) return
+    if (this.#session.release?.(chunk)) this.#ahead.returned()
   }
 
   #chunks(
@@ -293,11 +292,13 @@ export class SavingStream extends Readable {
       return undefined
     }
     const chunk = (lends ? answer.data : this.#own(answer)) as Buffer
-    const isLent = lends && answer.lent === true
-    if (isLent) lentMemory.add(chunk.buffer)
-    if (this.listenerCount('data') > 0) this.emit('data', chunk)
-    else if (isLent) this.#releasable.add(chunk)
+    if (this.listenerCount('data') > 0) this.#share(chunk)
     return chunk
+  }
+
+  #share(chunk: Buffer): void {
+    this.#shared.add(chunk)
+    this.emit('data', chunk)
   }
 
   get #isAllTaken(): boolean {

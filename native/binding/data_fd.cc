@@ -23,6 +23,7 @@ Napi::Function DataFdObject::Define(Napi::Env env) {
           InstanceMethod<&DataFdObject::Write>("write"),
           InstanceValue("writeAhead", Napi::Number::New(env, WriteQueue::kMostInLane)),
           InstanceMethod<&DataFdObject::Release>("release"),
+          InstanceMethod<&DataFdObject::IsLent>("isLent"),
           InstanceMethod<&DataFdObject::PumpTo>("pumpTo"),
           InstanceMethod<&DataFdObject::PumpFrom>("pumpFrom"),
           InstanceMethod<&DataFdObject::PutTo>("putTo"),
@@ -109,8 +110,18 @@ Napi::Value DataFdObject::Release(Info info) {
   Arguments arguments(info);
   Napi::Uint8Array data = arguments.Bytes(0, "data");
   if (arguments.failed()) return arguments.Throw();
-  Environment::Of(info.Env()).loans().Release(info.Env(), data);
-  return Napi::Value();
+  bool released = Environment::Of(info.Env()).loans().Release(info.Env(), data);
+  return Napi::Boolean::New(info.Env(), released);
+}
+
+/// Likewise.
+Napi::Value DataFdObject::IsLent(Info info) {
+  if (!IsOurs(info)) return Napi::Value();
+  Arguments arguments(info);
+  Napi::Uint8Array data = arguments.Bytes(0, "data");
+  if (arguments.failed()) return arguments.Throw();
+  auto lent = Environment::Of(info.Env()).loans().Find(data.Data(), data.ByteLength());
+  return Napi::Boolean::New(info.Env(), static_cast<bool>(lent));
 }
 
 Napi::Value DataFdObject::PumpTo(Info info) {

@@ -22,6 +22,7 @@ class DataFdObject final : public Napi::ObjectWrap<DataFdObject> {
   Napi::Value ReadBehind(Info info);
   Napi::Value Write(Info info);
   Napi::Value Release(Info info);
+  Napi::Value IsLent(Info info);
   Napi::Value PumpTo(Info info);
   Napi::Value PumpFrom(Info info);
   Napi::Value PutTo(Info info);

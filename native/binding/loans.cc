@@ -91,12 +91,14 @@ Held<Buffer> Loans::Find(const uint8_t* bytes, size_t length) const {
   return loan ? loan->buffer() : Held<Buffer>();
 }
 
-void Loans::Release(Napi::Env env, const Napi::Uint8Array& array) {
+bool Loans::Release(Napi::Env env, const Napi::Uint8Array& array) {
   size_t length = array.ByteLength();
   Loan* loan = At(array.Data(), length);
-  if (!loan || loan->length() != length) return;
+  if (!loan || loan->length() != length) return false;
   // Where the view cannot be taken away, neither can the memory.
-  if (napi_detach_arraybuffer(env, array.ArrayBuffer()) == napi_ok) loan->End();
+  if (napi_detach_arraybuffer(env, array.ArrayBuffer()) != napi_ok) return false;
+  loan->End();
+  return true;
 }
 
 }  // namespace vfio_migrate

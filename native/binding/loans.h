@@ -23,9 +23,9 @@ class Loans {
   /// A Buffer of the first `length` bytes. Null, with nothing pending, where that cannot be: in a
   /// runtime whose ArrayBuffers take no memory but V8's, or in an environment that is ending.
   napi_value Lend(Napi::Env env, const Held<Buffer>& buffer, size_t length);
-  /// Takes back what `array` shows, which shows nothing any more. Without effect on an array that
-  /// is not the whole of a loan: somebody else may have the rest.
-  void Release(Napi::Env env, const Napi::Uint8Array& array);
+  /// Takes back what `array` shows, which shows nothing any more. False, and without effect, on an
+  /// array that is not the whole of a loan: somebody else may have the rest.
+  bool Release(Napi::Env env, const Napi::Uint8Array& array);
   /// What is lent and has all of these bytes; null where nothing does.
   Held<Buffer> Find(const uint8_t* bytes, size_t length) const;
 

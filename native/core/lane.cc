@@ -91,13 +91,14 @@ void Lane::Serve() {
   DeliverHeld();
 }
 
-/// Takes a job that is done; false where all are to be delivered. To wake a processor that has
-/// nothing to do costs as much as a quarter of a read. The first of a stream is not held up, nor
-/// is any for long: a few, of a device that is quick. And the lane has work in hand while
-/// JavaScript wakes up: looked at now, because while this one ran JavaScript may have posted more.
+/// Takes a job that is done; false where all are to be delivered. To wake somebody up costs both
+/// sides a part of a read. The first of a stream is not held up, nor is any for long: a few, of a
+/// device that is quick. And the lane has work in hand while JavaScript wakes up: looked at now,
+/// because while this one ran JavaScript may have posted more. No more than a few also because the
+/// buffers of all that are held are out of use: the more go round, the colder is the next one.
 bool Lane::Hold(Job* job, bool was_quick) {
   constexpr size_t kInHand = 1;
-  constexpr size_t kMostHeld = 3;
+  constexpr size_t kMostHeld = 2;
   bool was_streaming = is_streaming_;
   is_streaming_ = job->MayBeHeld();
   if (is_streaming_) {

@@ -16,7 +16,8 @@ const kept = 8
 /** How many pieces of writes are in the lane at once. */
 const inLane = 4
 
-type Reader = SessionCalls & Required<Pick<SessionCalls, 'release' | 'readBehind' | 'summarize' | 'digest'>>
+type Reader = SessionCalls &
+  Required<Pick<SessionCalls, 'release' | 'isLent' | 'readBehind' | 'summarize' | 'digest'>>
 
 /** A session with an image of `mebibytes` to be read. */
 async function saving(mebibytes: number): Promise<Reader> {
@@ -65,9 +66,9 @@ describe('memory that a read has lent', () => {
     for (let index = 0; index < 4; index++) {
       const chunk = await read(session)
       assertIsImage(chunk, index)
-      session.release(chunk)
+      assert.deepEqual([session.isLent(chunk), session.release(chunk)], [true, true])
       assert.deepEqual([chunk.length, chunk.buffer.byteLength], [0, 0])
-      session.release(chunk)
+      assert.deepEqual([session.isLent(chunk), session.release(chunk)], [false, false])
       assert.equal(addon.census().buffers, 1)
     }
   })
@@ -84,8 +85,8 @@ describe('memory that a read has lent', () => {
   scenario('stays with whoever has a view of it: only the whole is released', async () => {
     const session = await saving(2)
     const chunk = await read(session)
-    session.release(chunk.subarray(1))
-    session.release(chunk.subarray(0, 100))
+    for (const view of [chunk.subarray(1), chunk.subarray(0, 100)])
+      assert.deepEqual([session.isLent(view), session.release(view)], [true, false])
     assertIsImage(chunk, 0)
   })
 
@@ -126,13 +127,15 @@ describe('memory that a read has lent', () => {
     const session = await saving(2)
     const chunk = await read(session)
     const others = [new Uint8Array(mebibyte), new Uint8Array(0), (await session.read(1000, 0)).data]
-    for (const other of others) session.release(other)
+    for (const other of others)
+      assert.deepEqual([session.isLent(other), session.release(other)], [false, false])
     assert.deepEqual(
       others.map(({ length }) => length),
       [mebibyte, 0, 1000],
     )
     assertIsImage(chunk, 0)
     assert.throws(() => session.release('chunk' as never), TypeError)
+    assert.throws(() => session.isLent('chunk' as never), TypeError)
   })
 })
 

@@ -188,6 +188,7 @@ describe('docs/performance.md', () => {
     const rest = { compiler: 'cc', load: 0, guestCores: 2, accelerator: 'TCG', qemu: '7' }
     const text = withDataPath('# Performance\n', {
       rounds: 11,
+      guestRounds: 4,
       sizeMiB: 1024,
       machine: { ...machine, ...rest },
       rows: [row, noisy],

@@ -42,7 +42,7 @@ class Reads extends ScriptedSession {
         maxBytes,
         own,
         answer: async (result, arc = 0, text = '') => {
-          resolve({ result, arc, data: Buffer.from(text), ...(!own && text !== '' && { lent: true }) })
+          resolve({ result, arc, ...this.dataOf(text, own) })
           await new Promise(resolve => setImmediate(resolve))
         },
       })

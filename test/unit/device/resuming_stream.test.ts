@@ -7,7 +7,6 @@ import { setImmediate as turn } from 'node:timers/promises'
 import type { SessionCalls } from '#lib/backend/seam.js'
 import { openDevice } from '#lib/device/open.js'
 import type { Device } from '#lib/device/device.js'
-import { lentMemory } from '#lib/device/lent_memory.js'
 import { gate, ScriptedDevice } from './scripted_device.js'
 
 async function resuming(): Promise<{ script: ScriptedDevice; device: Device }> {
@@ -77,7 +76,7 @@ describe('the resuming stream', () => {
         writes.shift()?.(result)
         await turn()
       }
-      return { device, stream, called, write, answer }
+      return { script, device, stream, called, write, answer }
     }
 
     it('calls back when a copy is held, and for a third write when one of the others is taken', async () => {
@@ -99,9 +98,9 @@ describe('the resuming stream', () => {
     })
 
     it('calls back for memory that a read has lent when the device has taken it', async () => {
-      const { stream, called, answer } = await ahead()
+      const { script, stream, called, answer } = await ahead()
       const chunk = Buffer.alloc(10)
-      lentMemory.add(chunk.buffer)
+      script.session.lent.add(chunk)
       stream.write(chunk, () => called.push(1))
       await turn()
       assert.deepEqual(called, [])

@@ -42,6 +42,8 @@ export class ScriptedSession implements SessionCalls {
   sum: string | undefined
   /** What came back, as the text that it was. */
   readonly released: string[] = []
+  /** What it has lent and was not given back. */
+  readonly lent = new Set<Uint8Array>()
   writeAnswer: (length: number) => Promise<Answer> | Answer = length => length
   info: { result: number; initialBytes: number; dirtyBytes: number; flags: number } = {
     result: 0,
@@ -61,11 +63,17 @@ export class ScriptedSession implements SessionCalls {
     this.reads.push({
       waitMs,
       own,
-      answer: (result, arc, text = '') =>
-        open({ result, arc, data: Buffer.from(text), ...(!own && text !== '' && { lent: true }) }),
+      answer: (result, arc, text = '') => open({ result, arc, ...this.dataOf(text, own) }),
     })
     for (const resolve of this.#onRead.splice(0)) resolve()
     return promise
+  }
+
+  protected dataOf(text: string, own: boolean): Pick<ReadAnswer, 'data' | 'lent'> {
+    const data = Buffer.from(text)
+    if (own || text === '') return { data }
+    this.lent.add(data)
+    return { data, lent: true }
   }
 
   /** The next read that the device is asked for. */
@@ -88,8 +96,14 @@ export class ScriptedSession implements SessionCalls {
     return this.sum as string
   }
 
-  release(data: Uint8Array): void {
+  release(data: Uint8Array): boolean {
+    if (!this.lent.delete(data)) return false
     this.released.push(Buffer.from(data).toString())
+    return true
+  }
+
+  isLent(data: Uint8Array): boolean {
+    return this.lent.has(data)
   }
 
   precopyInfo(): ReturnType<SessionCalls['precopyInfo']> {
