@@ -124,13 +124,16 @@ export interface SessionCalls {
    */
   readBehind?(maxBytes: number, own?: boolean): Promise<ReadAnswer>
   /**
-   * Takes back the memory of `data` that a read has lent: its ArrayBuffer is detached, so that whoever still has it
+   * Takes back the memory of `data` that a read, of any session of this backend, has lent: its ArrayBuffer is detached, so that whoever still has it
    * finds nothing rather than the bytes of a later read. A write of it that is under way keeps the memory until it has
    * returned. False, and without effect, on anything but the whole of what a read has lent. A backend whose answers are memory
    * of JavaScript's own lacks it, and nobody needs it: what is not released comes back when it is collected.
    */
   release?(data: Uint8Array): boolean
-  /** Whether `data` lies in what a read has lent and nobody has released: its write is made from there, and not from a copy. */
+  /**
+   * Whether `data` lies in what a read, of any session of this backend, has lent and nobody has released: its write is made
+   * from there, and not from a copy. Whoever has `release` has this.
+   */
   isLent?(data: Uint8Array): boolean
   /**
    * write(2) until everything is taken; `data` is not to be changed before. Answers the bytes taken, or -errno of the call that failed: -EFAULT where `data`

@@ -8,7 +8,10 @@ export interface ChunkSteps<End> {
   take(): Buffer | undefined
   /** The loop has gone on behind that chunk. */
   pass(chunk: Buffer): void
-  /** Where nothing is there: `'more'` where something has come meanwhile, undefined as long as that is not known. */
+  /**
+   * Where nothing is there: `'more'` where something may be taken now, which changes what this answers; undefined as long as
+   * nothing is known.
+   */
   look(): 'more' | End | undefined
   /** Resolves when there is something to look at. */
   changed(): Promise<void>

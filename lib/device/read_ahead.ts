@@ -140,10 +140,10 @@ export class ReadAhead {
     this.#isStarted = false
   }
 
-  /** Somebody took this and could not use it: it is the first to be taken. */
-  giveBack(data: Uint8Array): void {
+  /** Somebody took this, which may be `lent`, and could not use it: it is the first to be taken. */
+  giveBack(data: Uint8Array, lent = false): void {
     if (data.length === 0 || this.#isStopped) return
-    this.#ready.unshift({ result: data.length, data, arc: 0 })
+    this.#ready.unshift({ result: data.length, data, lent, arc: 0 })
     this.#readyBytes += data.length
   }
 

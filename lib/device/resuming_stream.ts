@@ -194,9 +194,8 @@ export class ResumingStream extends Writable {
   #writeAll(chunks: readonly Uint8Array[], callback: Callback): void {
     // Behind a pump they are not posted yet, and of memory that was lent nobody makes a copy.
     const isHeld = this.#pump !== undefined || chunks.some(chunk => this.#session.isLent?.(chunk))
-    const most = isHeld ? 0 : (this.#session.writeAhead ?? 0)
     for (const chunk of chunks) this.#follow(this.#writeBehind(chunk), piecesOf(chunk))
-    this.#whenUnderWay(most, callback)
+    this.#whenUnderWay(isHeld || this.#hasGap ? 0 : (this.#session.writeAhead ?? 0), callback)
   }
 
   #follow(write: Promise<number>, pieces: number): void {

@@ -42,8 +42,8 @@ export class SavingStream extends Readable {
   readonly #clock: Clock
   readonly #ahead: ReadAhead
   readonly #readers: Readers
-  /** What was lent, and a listener of 'data' has as well. */
-  readonly #shared = new WeakSet<Buffer>()
+  /** Memory that a loop has had, and a listener of 'data' too: that is the listener's own for ever. */
+  readonly #shared = new WeakSet<ArrayBufferLike>()
   #isSummed = false
   /** Loops over chunks() that are under way: they take what is read before the Readable gets it. */
   #loops = 0
@@ -112,12 +112,19 @@ export class SavingStream extends Readable {
   /**
    * Nobody needs the chunk any more: its memory is for the next read at once. The garbage collector would bring it back
    * some time only, and fresh pages are as dear as reading them. It shows nothing after that (length 0), so that a mistake
-   * is seen as what it is. Without effect on what {@link chunksToRelease} has not given, or has shared with a listener of
-   * 'data': that is the consumer's own for ever. @internal
+   * is seen as what it is. For the chunks of this stream; without effect on what was not lent, or is not the whole of it, and
+   * on what a listener of 'data' has had, too: that is the consumer's own for ever. @internal
    */
   release(chunk: Buffer): void {
-    if (this.#shared.has(chunk)) return
-    if (this.#session.release?.(chunk)) this.#ahead.returned()
+    if (this.#takeBack(chunk)) this.#ahead.returned()
+  }
+
+  #takeBack(data: Uint8Array): boolean {
+    return !this.#shared.has(data.buffer) && this.#session.release?.(data) === true
+  }
+
+  #isLent(data: Uint8Array): boolean {
+    return !this.#shared.has(data.buffer) && this.#session.isLent?.(data) === true
   }
 
   #chunks(
@@ -145,13 +152,14 @@ export class SavingStream extends Readable {
   }
 
   #look(until: Pause, pump: PumpOut | undefined, tellsEnd: boolean): Pause | 'more' | undefined {
+    // Who has put an end to a pump is not the one to end the stream.
+    if (pump?.isOver) return until
     // One that was destroyed has lost what lay there unread.
-    if (this.#ahead.over === 'end' && !this.destroyed) {
+    if (this.#ahead.over === 'end' && this.readableLength === 0 && !this.destroyed) {
       if (!tellsEnd) return this.#atEnd()
       this.#tellEnd()
     }
-    const next = this.#readers.look(() => this.#whatNow(until))
-    return next === 'more' && pump?.isOver ? until : next
+    return this.#readers.look(() => this.#whatNow(until))
   }
 
   #endLoop(pump: PumpOut | undefined): void {
@@ -226,7 +234,7 @@ export class SavingStream extends Readable {
         if (done) return pump.stoppedAt(value)
         const rest = await pump.put(value)
         if (rest.length === 0) this.release(value)
-        else this.#ahead.giveBack(rest)
+        else this.#ahead.giveBack(rest, this.#isLent(rest))
         this.#readers.wake()
         if (pump.isOver) return pump.stoppedAt(until)
       }
@@ -297,7 +305,7 @@ export class SavingStream extends Readable {
   }
 
   #share(chunk: Buffer): void {
-    this.#shared.add(chunk)
+    this.#shared.add(chunk.buffer)
     this.emit('data', chunk)
   }
 
@@ -377,7 +385,7 @@ export class SavingStream extends Readable {
     if (!lent) return data
     const own = Buffer.allocUnsafeSlow(data.length)
     own.set(data)
-    this.#session.release?.(data)
+    this.#takeBack(data)
     return own
   }
 

@@ -120,8 +120,8 @@ Napi::Value DataFdObject::IsLent(Info info) {
   Arguments arguments(info);
   Napi::Uint8Array data = arguments.Bytes(0, "data");
   if (arguments.failed()) return arguments.Throw();
-  auto lent = Environment::Of(info.Env()).loans().Find(data.Data(), data.ByteLength());
-  return Napi::Boolean::New(info.Env(), static_cast<bool>(lent));
+  bool is_lent = Environment::Of(info.Env()).loans().Has(data.Data(), data.ByteLength());
+  return Napi::Boolean::New(info.Env(), is_lent);
 }
 
 Napi::Value DataFdObject::PumpTo(Info info) {

@@ -26,6 +26,8 @@ class Loans {
   /// Takes back what `array` shows, which shows nothing any more. False, and without effect, on an
   /// array that is not the whole of a loan: somebody else may have the rest.
   bool Release(Napi::Env env, const Napi::Uint8Array& array);
+  /// Whether a loan has all of these bytes.
+  bool Has(const uint8_t* bytes, size_t length) const { return At(bytes, length) != nullptr; }
   /// What is lent and has all of these bytes; null where nothing does.
   Held<Buffer> Find(const uint8_t* bytes, size_t length) const;
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const flags = ['-std=c++17', '-O2', '-Wall', '-Wextra', '-Werror', '-fno-exceptions', '-fno-rtti', '-pthread']
@@ -14,20 +14,24 @@ const root = new URL('../../', import.meta.url)
  * described, and removed after them. Answers what a run of it has written.
  */
 export function programOf(...sources: string[]): (words?: string[], input?: Uint8Array) => string {
+  let directory: string | undefined
   let program = ''
 
   before(function () {
     this.timeout(60_000)
-    program = join(mkdtempSync(join(tmpdir(), 'vfio-migrate-native-')), 'program')
+    directory = mkdtempSync(join(tmpdir(), 'vfio-migrate-native-'))
+    program = join(directory, 'program')
     const files = sources.map(path => fileURLToPath(new URL(path, root)))
     const cc = spawnSync('c++', [...flags, '-o', program, ...files], { encoding: 'utf8' })
     assert.equal(cc.status, 0, cc.stderr)
   })
-  after(() => rmSync(join(program, '..'), { recursive: true }))
+  after(() => {
+    if (directory !== undefined) rmSync(directory, { recursive: true })
+  })
 
   return (words = [], input) => {
-    const { stdout, status, signal } = spawnSync(program, words, { input, encoding: 'utf8' })
-    assert.equal(signal ?? status, 0, basename(sources[0] ?? ''))
+    const { stdout, stderr, status, signal } = spawnSync(program, words, { input, encoding: 'utf8' })
+    assert.equal(signal ?? status, 0, `${sources[0]} ended by ${signal ?? status}: ${stderr}`)
     return stdout
   }
 }

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { ChunkLoop, type ChunkSteps } from '#lib/device/chunk_loop.js'
 
 /** What is there, one after the other; after the last one the loop ends. */
-type Source = 'chunk' | 'nothing' | 'take fails' | 'look fails'
+type Source = 'chunk' | 'nothing' | 'more, but not to be taken' | 'take fails' | 'look fails'
 interface Step {
   readonly kind: 'next' | 'return' | 'throw'
   readonly isAwaited: boolean
@@ -12,7 +12,11 @@ interface Step {
   readonly after: number
 }
 
-const sources = fc.array(fc.constantFrom<Source>('chunk', 'chunk', 'nothing', 'take fails', 'look fails'))
+const sources = fc.array(
+  fc.constantFrom<Source>(
+    ...(['chunk', 'chunk', 'nothing', 'more, but not to be taken', 'take fails', 'look fails'] as const),
+  ),
+)
 const calls = fc.array(
   fc.record<Step>({
     kind: fc.constantFrom('next', 'next', 'next', 'next', 'return', 'throw'),
@@ -61,6 +65,7 @@ class Steps implements ChunkSteps<string> {
     this.log.push(`look: ${source}`)
     if (source === 'nothing') return undefined
     if (source === 'look fails') throw new Error(source)
+    if (source === 'more, but not to be taken') this.#sources.shift()
     return source === undefined ? 'idle' : 'more'
   }
 

@@ -90,6 +90,17 @@ describe('memory that a read has lent', () => {
     assertIsImage(chunk, 0)
   })
 
+  scenario('is known to every session, which may take it back for the one that it is of', async () => {
+    const session = await saving(4)
+    const destination = (await enter(await open(0), RESUMING)) as Reader
+    const chunk = await read(session)
+    assert.deepEqual([destination.isLent(chunk), destination.isLent(chunk.subarray(5, 9))], [true, true])
+    assert.deepEqual([destination.release(chunk.subarray(1)), destination.release(chunk)], [false, true])
+    assert.deepEqual([chunk.length, session.isLent(chunk), addon.census().buffers], [0, false, 1])
+    assertIsImage(await read(session), 1)
+    assert.equal(addon.census().buffers, 1)
+  })
+
   scenario('comes back when it is collected', async () => {
     const session = await saving(2)
     const use = async (): Promise<void> => assertIsImage(await read(session), 0)

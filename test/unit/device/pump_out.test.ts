@@ -87,6 +87,25 @@ describe('pump() of a saving stream whose backend has a copy loop', () => {
     assert.deepEqual(await pumping, { bytes: 30, pause: 'end' })
   })
 
+  it('ends nothing but itself when it is aborted with the last byte read', async () => {
+    const runs = new ScriptedRuns()
+    const { script, device, session } = await scripted('STOP_COPY', runs.give)
+    const { savingStream } = device
+    const controller = new AbortController()
+    const fd = await openFile('/dev/null', 'w')
+    const pumping = savingStream.pump(fd, { signal: controller.signal })
+    const run = await runs.next()
+    controller.abort()
+    run.answer({ bytes: 10, arc: script.arc })
+    await assert.rejects(pumping, { name: 'AbortError' })
+    await settle()
+    assert.deepEqual(
+      [savingStream.readableEnded, savingStream.destroyed, session.closed],
+      [false, false, false],
+    )
+    assert.deepEqual(await savingStream.pump(fd), { bytes: 0, pause: 'end' })
+  })
+
   it('stops at a number of bytes', async () => {
     const runs = new ScriptedRuns()
     const { script, device } = await scripted('STOP_COPY', runs.give)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { openDevice } from '#lib/device/open.js'
 import { MockDevice, VirtualClock } from 'vfio-migrate/mock'
 import { scripted } from './scripted_opening.js'
@@ -41,6 +42,35 @@ describe('pump() of a saving stream whose backend has no copy loop', () => {
     ;(await session.nextRead()).answer(0, script.arc)
     await again
     assert.equal(await textOf('state'), 'state')
+  })
+
+  it('gives back a copy to who reads the Readable, and the memory to the next read', async () => {
+    const { script, device, session } = await scripted('STOP_COPY')
+    const { savingStream } = device
+    const pumping = savingStream.pump(await openFile('/dev/full', 'w'))
+    ;(await session.nextRead()).answer(5, script.arc, 'state')
+    await assert.rejects(pumping, { code: 'ENOSPC' })
+    assert.deepEqual(session.released, [])
+    await once(savingStream, 'readable')
+    assert.equal(String(savingStream.read()), 'state')
+    assert.deepEqual(session.released, ['state'])
+    await device.close()
+  })
+
+  it('leaves to a listener of data what it has had, though it was given back and read by another', async () => {
+    const { script, device, session } = await scripted('STOP_COPY')
+    const { savingStream } = device
+    const pumping = savingStream.pump(await openFile('/dev/full', 'w'))
+    const heard: Buffer[] = []
+    savingStream.once('data', (chunk: Buffer) => heard.push(chunk))
+    ;(await session.nextRead()).answer(5, script.arc, 'state')
+    await assert.rejects(pumping, { code: 'ENOSPC' })
+    const loop = savingStream.chunks()
+    assert.equal(String((await loop.next()).value), 'state')
+    const end = loop.next()
+    ;(await session.nextRead()).answer(0, script.arc)
+    assert.deepEqual(await end, { done: true, value: 'end' })
+    assert.deepEqual([heard.map(String), session.released], [['state'], []])
   })
 
   it('is aborted while it waits for the device', async () => {

@@ -100,12 +100,26 @@ describe('the resuming stream', () => {
     it('calls back for memory that a read has lent when the device has taken it', async () => {
       const { script, stream, called, answer } = await ahead()
       const chunk = Buffer.alloc(10)
-      script.session.lent.add(chunk)
+      script.session.lent.add(chunk.buffer)
       stream.write(chunk, () => called.push(1))
       await turn()
       assert.deepEqual(called, [])
       await answer(10)
       assert.deepEqual(called, [1])
+    })
+
+    it('calls back with the failure for memory that was taken back while it waited', async () => {
+      const { script, stream, answer } = await ahead()
+      stream.on('error', () => undefined)
+      const [first, second] = [Buffer.alloc(10), new Uint8Array(10)]
+      script.session.lent.add(first.buffer)
+      stream.write(first)
+      const failed = new Promise<NodeJS.ErrnoException | null | undefined>(resolve =>
+        stream.write(second, resolve),
+      )
+      structuredClone(second.buffer, { transfer: [second.buffer] })
+      await answer(10)
+      assert.equal((await failed)?.code, 'EFAULT')
     })
 
     it('finishes, and lets RESUMING be left, when the device has taken all', async () => {

@@ -182,6 +182,19 @@ describe('chunksToRelease()', () => {
   })
 })
 
+describe('chunksToRelease()', () => {
+  it('gives what was put back into the Readable while it waited for the end', async () => {
+    const { script, stream } = await saving('STOP_COPY')
+    const loop = stream.chunksToRelease('end')
+    const next = loop.next()
+    const read = await script.session.nextRead()
+    stream.unshift(Buffer.from('back'))
+    read.answer(0, script.arc)
+    assert.equal(String((await next).value), 'back')
+    assert.deepEqual(await loop.next(), { done: true, value: 'end' })
+  })
+})
+
 describe('release()', () => {
   it('gives back a chunk of chunksToRelease(), whenever it is called, and once', async () => {
     const { script, stream } = await saving('STOP_COPY')

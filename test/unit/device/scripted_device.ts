@@ -43,7 +43,7 @@ export class ScriptedSession implements SessionCalls {
   /** What came back, as the text that it was. */
   readonly released: string[] = []
   /** What it has lent and was not given back. */
-  readonly lent = new Set<Uint8Array>()
+  readonly lent = new Set<ArrayBufferLike>()
   writeAnswer: (length: number) => Promise<Answer> | Answer = length => length
   info: { result: number; initialBytes: number; dirtyBytes: number; flags: number } = {
     result: 0,
@@ -70,9 +70,10 @@ export class ScriptedSession implements SessionCalls {
   }
 
   protected dataOf(text: string, own: boolean): Pick<ReadAnswer, 'data' | 'lent'> {
-    const data = Buffer.from(text)
-    if (own || text === '') return { data }
-    this.lent.add(data)
+    if (own || text === '') return { data: Buffer.from(text) }
+    const data = Buffer.allocUnsafeSlow(Buffer.byteLength(text))
+    data.write(text)
+    this.lent.add(data.buffer)
     return { data, lent: true }
   }
 
@@ -96,14 +97,16 @@ export class ScriptedSession implements SessionCalls {
     return this.sum as string
   }
 
+  /** As the addon: the whole of what it has lent, which shows nothing any more. */
   release(data: Uint8Array): boolean {
-    if (!this.lent.delete(data)) return false
+    if (data.length !== data.buffer.byteLength || !this.lent.delete(data.buffer)) return false
     this.released.push(Buffer.from(data).toString())
+    structuredClone(data.buffer, { transfer: [data.buffer as ArrayBuffer] })
     return true
   }
 
   isLent(data: Uint8Array): boolean {
-    return this.lent.has(data)
+    return data.length > 0 && this.lent.has(data.buffer)
   }
 
   precopyInfo(): ReturnType<SessionCalls['precopyInfo']> {
