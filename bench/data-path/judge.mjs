@@ -6,10 +6,10 @@ import { isMet } from '../row.mjs'
 
 /**
  * @typedef {import('./measure.mjs').Result} Result
- * @typedef {{ ours: Result[], yardstick: Result[], again: Result[] }} Rounds of each a run a round
+ * @typedef {{ ours: Result[], yardstick: Result[], again: Result[], disturbance?: { madeAgain: number, kept: number } }} Rounds of each a run a round
  * @typedef {import('./subjects.mjs').Subject} Subject
  * @typedef {import('../row.mjs').Row & { noisy: boolean }} JudgedRow
- * @typedef {JudgedRow & { nullRatio: number, unit: string, ours: number[], yardstick: number[] }} ComparedRow of each round, in the unit
+ * @typedef {JudgedRow & { nullRatio: number, unit: string, ours: number[], yardstick: number[], disturbance?: Rounds['disturbance'] }} ComparedRow of each round, in the unit; and how many were disturbed
  * @typedef {Pick<JudgedRow, 'name' | 'against' | 'required' | 'atLeast'>} Requirement
  */
 
@@ -48,7 +48,7 @@ function ratioOf({ atLeast, unit }, ours, yardstick) {
 }
 
 /** @param {Subject} subject @param {Rounds} rounds @returns {ComparedRow} */
-export function judge(subject, { ours, yardstick, again }) {
+export function judge(subject, { ours, yardstick, again, disturbance }) {
   const { name, against, required, atLeast, unit } = subject
   const { figure } = units[unit]
   const ratio = ratioOf(subject, ours, yardstick)
@@ -56,7 +56,12 @@ export function judge(subject, { ours, yardstick, again }) {
   const noisy = !(nullRatio >= quiet.least && nullRatio <= quiet.most)
   const met = noisy ? null : isMet({ ratio, required, atLeast })
   const row = { name, against, ratio, required, atLeast, met, noisy, nullRatio, unit }
-  return { ...row, ours: ours.map(figure), yardstick: yardstick.map(figure) }
+  return {
+    ...row,
+    ...(disturbance && { disturbance }),
+    ours: ours.map(figure),
+    yardstick: yardstick.map(figure),
+  }
 }
 
 /**

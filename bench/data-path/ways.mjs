@@ -28,7 +28,7 @@ const mebibyte = 2 ** 20
 const mostPieces = 64
 const sessions = 32
 const calls = 20_000
-const lookups = 12_000
+const lookups = 5_000
 /** A file to be read, of some kilobytes. */
 const here = new URL(import.meta.url)
 
