@@ -52,15 +52,20 @@ static bool is_the_same_file(const struct file* f) {
   return syscall(SYS_fstat, f->fd, &st) == 0 && st.st_dev == f->st_dev && st.st_ino == f->st_ino;
 }
 
-// An fd may have been closed by a raw system call, as libuv does, and be another file by now.
+// An fd may have been closed by a raw system call, as libuv does, and be another file by now. What
+// is found without the lock may be changing; what is found wrong is looked at again under it.
 struct file* find_file(int fd) {
   if (fd < 0 || fd >= kMostFds) return NULL;
   struct file* f = __atomic_load_n(&by_fd[fd], __ATOMIC_ACQUIRE);
-  if (f == NULL || is_the_same_file(f)) return f;
+  if (f == NULL || (f->fd == fd && is_the_same_file(f))) return f;
   lock();
-  if (f->used && f->fd == fd) forget_file(f);
+  f = by_fd[fd];
+  if (f != NULL && !is_the_same_file(f)) {
+    forget_file(f);
+    f = NULL;
+  }
   unlock();
-  return NULL;
+  return f;
 }
 
 // ThreadSanitizer's, where it is preloaded.
