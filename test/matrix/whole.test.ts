@@ -35,9 +35,7 @@ describe('the matrix as a whole', () => {
   it('is of no more cases than a minute of a processor has room for', () => {
     const { user, system } = process.cpuUsage(tally.begunWith)
     const seconds = Math.round((user + system) / 1e6)
-    console.log(
-      `        ${tally.cases} cases, ${tally.missed} that nobody came to, in ${seconds} s of a processor`,
-    )
+    console.log(`        ${tally.cases} cases, ${tally.missed} that nobody came to, in ${seconds} s of a processor`)
     assert.ok(tally.cases <= most, `${tally.cases} cases`)
   })
 
