@@ -11,8 +11,8 @@ import { tally } from './suite.js'
 /** An arc that no migration makes: it gives pre-copy up altogether, or stops. */
 const neverMade = 'PRE_COPY_P2P->PRE_COPY'
 
-/** The fewest cases of a run of all files, and the most: each takes 3 ms of a processor of its own, and all are to take no minute. */
-const [everything, most] = [12_000, 18_000]
+/** The fewest cases of a run of all files. */
+const everything = 12_000
 
 const files = readdirSync(new URL('.', import.meta.url)).filter(name => /(?<!one_case)\.test\.js$/.test(name))
 
@@ -31,12 +31,13 @@ describe('the matrix as a whole', () => {
     assert.ok(tally.cases >= everything, `${tally.cases} cases`)
   })
 
-  // Of cases, and not of time: how much of a processor one has depends on who else works on it.
-  it('is of no more cases than a minute of a processor has room for', () => {
+  it('took less than a minute of a processor', () => {
     const { user, system } = process.cpuUsage(tally.begunWith)
-    const seconds = Math.round((user + system) / 1e6)
-    console.log(`        ${tally.cases} cases, ${tally.missed} that nobody came to, in ${seconds} s of a processor`)
-    assert.ok(tally.cases <= most, `${tally.cases} cases`)
+    const seconds = (user + system) / 1e6
+    console.log(
+      `        ${tally.cases} cases, ${tally.missed} that nobody came to, in ${Math.round(seconds)} s of a processor`,
+    )
+    assert.ok(seconds < 60, `${seconds} s`)
   })
 
   it('has met every row of docs/recovery.md', () => {
