@@ -54,15 +54,17 @@ describe('migrate() of a bottled mlx5 function', () => {
   it('moves 64 MiB under a workload in rounds until it may stop, and foresees for how long', async () => {
     await using pair = await openBottledPair({
       size: 64 * mebibyte,
-      rate: 4 * mebibyte,
+      rate: 3 * mebibyte,
       latency: { SUSPEND_INITIATOR: 20_000, SUSPEND_RESPONDER: 20_000, SAVE: 30_000, LOAD: 40_000 },
     })
     const { from, to, source, destination } = pair
     await to.set({ rate: 0 })
     const tap = tapOf(destination)
     const { onProgress } = tap
-    const bandwidth = 48 * mebibyte
-    const report = await migrate({ from: source, to: destination, bandwidth, onProgress })
+    // So slow that the link decides how many rounds there are, and not the machine below the guest.
+    const bandwidth = 8 * mebibyte
+    const downtimeLimitMs = 900
+    const report = await migrate({ from: source, to: destination, bandwidth, downtimeLimitMs, onProgress })
     tell(report)
     checkReport(report)
     await checkArrived(pair)
@@ -74,7 +76,7 @@ describe('migrate() of a bottled mlx5 function', () => {
     assert.ok(rounds.length >= 3, `${rounds.length} rounds`)
     assert.ok(rounds[0] && rounds[0].bytes > 64 * mebibyte)
     assert.ok(rounds.slice(1).every(({ bytes }) => bytes < 32 * mebibyte))
-    assert.ok((rounds.at(-1)?.predicted.downtimeMs ?? NaN) <= 300)
+    assert.ok((rounds.at(-1)?.predicted.downtimeMs ?? NaN) <= downtimeLimitMs)
     const precopyMs = report.phases.find(({ phase }) => phase === 'precopy')?.ms ?? NaN
     assert.ok(precopyMs >= (1000 * report.precopyBytes) / bandwidth, `${precopyMs} ms of pre-copy`)
     // A guest has seconds that are longer than others; what was foreseen is of the right order all the same.
