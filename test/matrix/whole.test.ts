@@ -31,13 +31,12 @@ describe('the matrix as a whole', () => {
     assert.ok(tally.cases >= everything, `${tally.cases} cases`)
   })
 
-  it('took less than a minute of a processor', () => {
+  // Told, and not asked for: how fast a processor is says nothing of what is tested here.
+  after(() => {
     const { user, system } = process.cpuUsage(tally.begunWith)
-    const seconds = (user + system) / 1e6
-    console.log(
-      `        ${tally.cases} cases, ${tally.missed} that nobody came to, in ${Math.round(seconds)} s of a processor`,
-    )
-    assert.ok(seconds < 60, `${seconds} s`)
+    const seconds = Math.round((user + system) / 1e6)
+    const { cases, missed } = tally
+    console.log(`        ${cases} cases, ${missed} that nobody came to, in ${seconds} s of a processor`)
   })
 
   it('has met every row of docs/recovery.md', () => {
