@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { Readable } from 'node:stream'
 import { VfioError, VfioSystemError } from '../errors.ts'
 import { errno } from '../kernel/errno.ts'
 
@@ -20,4 +21,17 @@ export function busy(device: string, operation: string): VfioError {
 /** Somebody waits for what will not come. */
 export function streamDestroyed(device: string): VfioError {
   return new VfioError('ERR_VFIO_SESSION_ENDED', `'${device}': the saving stream was destroyed`)
+}
+
+/** Where somebody listens to one of these a failure can be told. */
+const hearsOfIt: ReadonlySet<string | symbol> = new Set(['data', 'readable', 'error'])
+
+/** Once it can be told: as an event that nobody hears an error would end the process. */
+export function destroyWhenHeard(stream: Readable, failure: Error): void {
+  const onListener = (event: string | symbol): void => {
+    if (!hearsOfIt.has(event)) return
+    stream.off('newListener', onListener)
+    queueMicrotask(() => stream.destroy(failure))
+  }
+  stream.on('newListener', onListener)
 }

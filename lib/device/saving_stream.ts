@@ -12,7 +12,7 @@ import { PumpOut } from './pump_out.ts'
 import { ReadAhead, type News } from './read_ahead.ts'
 import { Readers } from './readers.ts'
 import type { ResumingStream } from './resuming_stream.ts'
-import { busy, readFailure, streamDestroyed } from './saving_failures.ts'
+import { busy, destroyWhenHeard, readFailure, streamDestroyed } from './saving_failures.ts'
 import { writerTo, type Sink } from './sink.ts'
 
 /**
@@ -394,22 +394,10 @@ export class SavingStream extends Readable {
     this.#hasFailed = true
     this.#crash ??= failure instanceof VfioSystemError ? undefined : failure
     if (this.#isBeingRead() || this.listenerCount('error') > 0) this.destroy(failure)
-    else this.#failBefore(failure)
-  }
-
-  #failBefore(failure: Error): void {
-    const onListener = (event: string | symbol): void => {
-      if (!hearsOfIt.has(event)) return
-      this.off('newListener', onListener)
-      queueMicrotask(() => this.destroy(failure))
-    }
-    this.on('newListener', onListener)
+    else destroyWhenHeard(this, failure)
   }
 
   #idleNow(): 'idle' | undefined {
     return this.#ahead.isIdle && this.bufferedBytes === 0 ? 'idle' : undefined
   }
 }
-
-/** Where somebody listens to one of these a failure can be told. */
-const hearsOfIt: ReadonlySet<string | symbol> = new Set(['data', 'readable', 'error'])
