@@ -9,9 +9,7 @@ import { failureOf, jsonOf, vfioMigrate } from './command.js'
 const functions = '/sys/bus/pci/devices'
 const classDirectory = '/sys/class/vfio-dev'
 
-describe('what the command tells of this machine', function () {
-  this.timeout(20_000)
-
+describe('what the command tells of this machine', () => {
   it('lists no device where none is under VFIO, and says so to the person only', async function () {
     if (existsSync(classDirectory) && readdirSync(classDirectory).length > 0) this.skip() // has devices under VFIO
     const { exit, stdout, stderr } = await vfioMigrate(['list'])

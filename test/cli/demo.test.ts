@@ -9,9 +9,7 @@ function demo(...words: string[]): { status: number | null; stdout: string; stde
   return spawnSync(process.execPath, ['scripts/demo.mjs', ...words], { cwd: root, encoding: 'utf8' })
 }
 
-describe('npm run demo', function () {
-  this.timeout(60_000)
-
+describe('npm run demo', () => {
   it('moves a simulated device, says so, and ends with two equal digests', () => {
     const { status, stdout, stderr } = demo()
     assert.equal(status, 0, stderr)

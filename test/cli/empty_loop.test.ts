@@ -12,5 +12,5 @@ describe('a command that nothing is left to wait for', () => {
     const { exit, stdout, stderr } = await vfioMigrate(words, { env })
     assert.deepEqual([exit, stdout], [4, ''])
     assert.match(stderr, /^vfio-migrate: nothing is left to wait for, and no answer came: 'mock-/m)
-  }).timeout(10_000)
+  })
 })

@@ -51,9 +51,7 @@ const paths = [
   'RESUMING → STOP → RUNNING_P2P → RUNNING → PRE_COPY',
 ]
 
-describe('vfio-migrate fsm', function () {
-  this.timeout(20_000)
-
+describe('vfio-migrate fsm', () => {
   for (const [flags, expected] of Object.entries(tables)) {
     it(`prints the kernel's table for the flags ${flags}`, async () => {
       const { exit, stdout } = await vfioMigrate(['fsm', '--flags', flags])

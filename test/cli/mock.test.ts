@@ -15,8 +15,7 @@ import * as v from 'valibot'
 import { MockDevice, serveMock } from 'vfio-migrate/mock'
 import { failureOf, inProcess, jsonOf } from './command.js'
 
-describe('the command with a mock', function () {
-  this.timeout(20_000)
+describe('the command with a mock', () => {
   const directory = mkdtempSync(join(tmpdir(), 'vfio-migrate-mock-'))
   after(() => rmSync(directory, { recursive: true }))
 
@@ -244,8 +243,7 @@ describe('the command with a mock', function () {
   })
 })
 
-describe('the command with a mock of another process', function () {
-  this.timeout(20_000)
+describe('the command with a mock of another process', () => {
   const directory = mkdtempSync(join(tmpdir(), 'vfio-migrate-served-'))
   const path = join(directory, 'socket')
   after(() => rmSync(directory, { recursive: true }))

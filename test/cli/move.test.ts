@@ -22,8 +22,7 @@ async function failed(exit: number, ...words: readonly string[]): Promise<Failur
   return v.parse(failure, JSON.parse(ending.stdout))
 }
 
-describe('vfio-migrate move', function () {
-  this.timeout(20_000)
+describe('vfio-migrate move', () => {
   const directory = mkdtempSync(join(tmpdir(), 'vfio-migrate-move-'))
   const at = (name: string): string => join(directory, name)
   after(() => rmSync(directory, { recursive: true }))

@@ -82,8 +82,7 @@ class Standing {
 
 const pair = ['mock:name=a', 'mock:name=b', '--release']
 
-describe('a signal while a move goes on', function () {
-  this.timeout(20_000)
+describe('a signal while a move goes on', () => {
   const directory = mkdtempSync(join(tmpdir(), 'vfio-migrate-signals-'))
   after(() => rmSync(directory, { recursive: true }))
 

@@ -56,8 +56,7 @@ const cases: readonly (readonly [words: string, message: RegExp])[] = [
   ['mock:', /'mock:' has no destination: name one behind each source/],
 ] // prettier-ignore
 
-describe('vfio-migrate move takes for wrong usage, and opens nothing:', function () {
-  this.timeout(20_000)
+describe('vfio-migrate move takes for wrong usage, and opens nothing:', () => {
   const directory = mkdtempSync(join(tmpdir(), 'vfio-migrate-usage-'))
   const report = join(directory, 'report')
   after(() => rmSync(directory, { recursive: true }))

@@ -20,9 +20,7 @@ async function unread(
   return exit
 }
 
-describe('outputs whose reader has gone', function () {
-  this.timeout(20_000)
-
+describe('outputs whose reader has gone', () => {
   it('change nothing of what a failure exits with', async () => {
     for (const words of [
       ['show', missing],

@@ -10,8 +10,7 @@ import { failureOf, main, vfioMigrate } from './command.js'
 // It is found to be no device after the files were looked at: an error about a file shows that it was not touched.
 const device = 'fd:987'
 
-describe('save and load look at their files before they touch a device', function () {
-  this.timeout(20_000)
+describe('save and load look at their files before they touch a device', () => {
   const directory = mkdtempSync(join(tmpdir(), 'vfio-migrate-ends-'))
   const at = (name: string): string => join(directory, name)
   after(() => rmSync(directory, { recursive: true }))

@@ -8,8 +8,7 @@ import { failureOf, vfioMigrate } from './command.js'
 const missing = 'ffff:ff:1f.7'
 const unknownMdev = '2ab74924-c335-45f4-9b16-8569e5b08258'
 
-describe('vfio-migrate', function () {
-  this.timeout(20_000)
+describe('vfio-migrate', () => {
   const directory = mkdtempSync(join(tmpdir(), 'vfio-migrate-cli-'))
   after(() => rmSync(directory, { recursive: true }))
 

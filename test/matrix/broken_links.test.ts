@@ -70,8 +70,7 @@ function assertFacts({ facts, report }: Spoken): void {
   if (report?.outcome === 'destination') assert.ok(destination.includes('run-intent'), destination.join())
 }
 
-describe('a link that breaks', function () {
-  this.timeout(60_000)
+describe('a link that breaks', () => {
   for (const [name, scene] of Object.entries(scenes)) {
     for (const comes of [false, true]) {
       it(`at each message, which ${comes ? 'still comes' : 'is lost'}: ${name}`, async () => {
@@ -85,8 +84,7 @@ describe('a link that breaks', function () {
   }
 })
 
-describe('a link that changes a byte', function () {
-  this.timeout(60_000)
+describe('a link that changes a byte', () => {
   const rows = linesWith('id', 'side', 'when', 'fails')
   /** Where no device minds, it is seen by count and sum. */
   const lineOf = ({ actors }: Spoken): Line => {
@@ -103,8 +101,7 @@ describe('a link that changes a byte', function () {
   }
 })
 
-describe('a journal that refuses a fact', function () {
-  this.timeout(60_000)
+describe('a journal that refuses a fact', () => {
   const facts = {
     source: ['yielded', 'reclaimed', 'released'],
     destination: ['accepted', 'run-intent', 'ran', 'abdicated'],

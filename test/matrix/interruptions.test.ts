@@ -50,8 +50,7 @@ describe('a migration that is interrupted at each of its events', function () {
   }
 })
 
-describe('a participant that fails at each of its moments', function () {
-  this.timeout(60_000)
+describe('a participant that fails at each of its moments', () => {
   for (const [name, scene] of Object.entries(scenes)) {
     it(`of ${name}`, async () => {
       const failed: string[] = []

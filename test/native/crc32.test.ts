@@ -50,5 +50,5 @@ describe('Crc32 of the addon', () => {
       ),
       { numRuns: 50 },
     )
-  }).timeout(60_000)
+  })
 })

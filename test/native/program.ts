@@ -17,8 +17,7 @@ export function programOf(...sources: string[]): (words?: string[], input?: Uint
   let directory: string | undefined
   let program = ''
 
-  before(function () {
-    this.timeout(60_000)
+  before(() => {
     directory = mkdtempSync(join(tmpdir(), 'vfio-migrate-native-'))
     program = join(directory, 'program')
     const files = sources.map(path => fileURLToPath(new URL(path, root)))

@@ -31,9 +31,7 @@ function loadedBy(args: readonly string[]): string[] {
 
 const evaluate = (code: string): string[] => ['--input-type=module', '-e', code]
 
-describe('the mock', function () {
-  this.timeout(20_000)
-
+describe('the mock', () => {
   it('is not loaded by the library', () => {
     assert.deepEqual(loadedBy(evaluate(`import 'vfio-migrate'`)), [])
   })

@@ -8,8 +8,7 @@ import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-describe('the packed package', function () {
-  this.timeout(60_000)
+describe('the packed package', () => {
   let dir: string
   let files: string[]
   let packed: string

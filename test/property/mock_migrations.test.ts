@@ -95,8 +95,7 @@ function assertOneOwner(...devices: MockDevice[]): void {
   }
 }
 
-describe('1,000 migrations of mocks, each of its own kind, on the virtual clock', function () {
-  this.timeout(60_000)
+describe('1,000 migrations of mocks, each of its own kind, on the virtual clock', () => {
   it('end with equal digests, by the bare calls, whatever is read and written at once and whenever the switch is', async () => {
     await fc.assert(
       fc.asyncProperty(scene, async given => {

@@ -209,8 +209,7 @@ const idle: Op[] = [
   { do: 'read', bytes: 2 ** 16, session: 0 },
 ]
 
-describe('a random walk of SET, read, precopyInfo and reset', function () {
-  this.timeout(60_000)
+describe('a random walk of SET, read, precopyInfo and reset', () => {
   for (const manners of drivers) {
     it(`over a mock of ${manners.flavour} answers what vfio.h says, at each step`, async () => {
       await fc.assert(

@@ -11,9 +11,7 @@ import { blocksOf, projectText, tableUnder } from './markdown.js'
 const page = projectText('docs/move.md')
 const main = new URL('../../../dist/cli/main.js', import.meta.url).pathname
 
-describe('docs/move.md', function () {
-  this.timeout(20_000)
-
+describe('docs/move.md', () => {
   it('shows commands that do what they say', () => {
     const directory = mkdtempSync(join(tmpdir(), 'vfio-migrate-docs-'))
     try {

@@ -15,9 +15,7 @@ async function runs(code: string): Promise<{ exit: number | null; output: string
   return { exit, output }
 }
 
-describe('a process with a mock', function () {
-  this.timeout(20_000)
-
+describe('a process with a mock', () => {
   it('lives while a call is held, so that an abort is told', async () => {
     const { exit, output } = await runs(`
       const held = new MockDevice({ faults: [{ on: 'LOAD', hold: true }] })

@@ -117,7 +117,7 @@ describe('a migration from mock to mock', () => {
     const devices = await pair({ size: '64MiB' })
     await migrate(devicesOf(devices))
     assertMoved(devices)
-  }).timeout(20_000)
+  })
 
   it('moves a hundred, one after another, on one clock', async () => {
     const clock = new VirtualClock()
@@ -126,5 +126,5 @@ describe('a migration from mock to mock', () => {
       await migrate(devicesOf(devices))
       assertMoved(devices)
     }
-  }).timeout(20_000)
+  })
 })
