@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
-import { migrate, MigrationError, type MigrateOptions, type StateName } from '#lib/index.js'
+import {
+  migrate,
+  MigrationError,
+  type MigrateOptions,
+  type MigrationReport,
+  type StateName,
+} from '#lib/index.js'
 import type { BottledFunction, Digest, Outcome, Point } from './bottled.ts'
 import {
   checkOneOwner,
@@ -35,10 +41,17 @@ async function checkArrived({ from, to }: BottledSet): Promise<void> {
   }
 }
 
+/** Goes through with it also where the machine is so slow that devices stand for longer than is wanted of them. */
+async function migrateAll(
+  { sources, destinations }: BottledSet,
+  options: Partial<MigrateOptions> = {},
+): Promise<MigrationReport> {
+  return await migrate({ from: sources, to: destinations, onOverrun: 'switch', ...options })
+}
+
 /** A set of which the second device fails; answers what the migration had to say. */
 async function failSecond(set: BottledSet, options: Partial<MigrateOptions> = {}): Promise<MigrationError> {
-  const { sources, destinations } = set
-  const error: unknown = await migrate({ from: sources, to: destinations, ...options }).then(
+  const error: unknown = await migrateAll(set, options).then(
     () => assert.fail('it migrated'),
     (reason: unknown) => reason,
   )
@@ -195,7 +208,7 @@ describe('migrate() of two bottled mlx5 functions, one of which fails', () => {
       for (const bottled of from) await bottled.step(1)
       await checkOneOwner(before[0]?.seed ?? 0n, from)
       // And it can be tried again.
-      checkReport(await migrate({ from: set.sources, to: set.destinations }))
+      checkReport(await migrateAll(set))
       assert.deepEqual(await digests(to), await digests(from))
     })
   }
