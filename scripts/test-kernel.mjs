@@ -129,7 +129,8 @@ function choose() {
       kernel: { type: 'string', multiple: true, default: KERNELS },
       grep: { type: 'string' },
       vfs: { type: 'string', default: '2' },
-      timeout: { type: 'string', default: '1800' },
+      // Against a kernel that hangs: a slow machine needs half of it.
+      timeout: { type: 'string', default: '3600' },
     },
   })
   const [vfs = 0, timeoutSeconds = 0] = wholeNumbers(USAGE, { vfs: values.vfs, timeout: values.timeout })
