@@ -199,33 +199,53 @@ describe('two processes that migrate one device', () => {
 describe('a source that another process', () => {
   const quietly = { participantLimits: { quiesce: 50_000 } } as const
 
-  it('resets while it gives is left as that has left it', async () => {
-    await using pair = await openBottledPair({ size })
-    const { from, to, source, destination } = pair
-    await from.step(7)
-    let reset: Promise<void> | undefined
-    const error = await failure(
-      migrate({
-        from: source,
-        to: destination,
-        onProgress: ({ kind }) => {
-          if (kind === 'round') reset ??= meddle(source, 'reset')
-        },
-        policy: () => 'continue',
-      }),
-    )
-    await reset
-    // By chance of which call met the device first: one on the data_fd answers ENODEV once it is dead, and EINVAL in RUNNING.
-    const code = codeOf(error) ?? ''
-    assert.ok(['ENODEV', 'EINVAL', 'ERR_VFIO_SESSION_ENDED', 'ERR_VFIO_STATE_MOVED'].includes(code), code)
-    assert.equal(error.report.outcome, 'source')
-    const [moved] = error.report.devices
-    assert.deepEqual([moved?.source.wasReset, moved?.destination.wasReset], [false, true])
-    assert.deepEqual(await resetsOf(pair), [2, 2])
-    assert.deepEqual([await source.state(), await destination.state()], ['RUNNING', 'RUNNING'])
-    assert.equal((await from.digest()).epoch, 0n)
-    assert.deepEqual([await from.isRunning(), (await to.digest()).epoch], [true, 0n])
-  })
+  const reset = (source: Device): Promise<void> => meddle(source, 'reset')
+
+  /** A command of the firmware is under way meanwhile. */
+  async function overtake(source: Device, from: BottledFunction): Promise<void> {
+    await from.fault('QUERY', 'hold')
+    await from.isHeld('QUERY')
+    await reset(source)
+    await from.release()
+  }
+
+  type Act = (source: Device, from: BottledFunction) => Promise<void>
+  const acts: readonly (readonly [when: string, act: Act, codes: readonly string[]])[] = [
+    // By chance of which call met the device first: one on the data_fd answers ENODEV once it is dead, and EINVAL in RUNNING,
+    // and one that waited for the firmware EIO.
+    ['while it gives', reset, ['ENODEV', 'EINVAL', 'EIO', 'ERR_VFIO_SESSION_ENDED', 'ERR_VFIO_STATE_MOVED']],
+    ['while it gives, and waits for its firmware,', overtake, ['EIO']],
+  ]
+  for (const [when, act, codes] of acts) {
+    it(`resets ${when} is left as that has left it`, async () => {
+      await using pair = await openBottledPair({ size })
+      const { from, to, source, destination } = pair
+      // Else the loop would leave no processor to the other process.
+      await from.set({ latency: { QUERY: 20_000 } })
+      await from.step(7)
+      let acting: Promise<void> | undefined
+      const error = await failure(
+        migrate({
+          from: source,
+          to: destination,
+          onProgress: ({ kind }) => {
+            if (kind === 'round') acting ??= act(source, from)
+          },
+          policy: () => 'continue',
+        }),
+      )
+      await acting
+      const code = codeOf(error) ?? ''
+      assert.ok(codes.includes(code), code)
+      assert.equal(error.report.outcome, 'source')
+      const [moved] = error.report.devices
+      assert.deepEqual([moved?.source.wasReset, moved?.destination.wasReset], [false, true])
+      assert.deepEqual(await resetsOf(pair), [2, 2])
+      assert.deepEqual([await source.state(), await destination.state()], ['RUNNING', 'RUNNING'])
+      assert.equal((await from.digest()).epoch, 0n)
+      assert.deepEqual([await from.isRunning(), (await to.digest()).epoch], [true, 0n])
+    })
+  }
 
   for (const [act, state, resets] of [
     ['reset', 'RUNNING', 2],
