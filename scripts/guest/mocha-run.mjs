@@ -12,7 +12,8 @@ export async function runTests(files) {
   const { VFIO_MIGRATE_GREP: grep, FORCE_COLOR } = process.env
   const mocha = new Mocha({
     reporter: CountingReporter,
-    timeout: 60_000,
+    // Against a test that hangs: emulated, on a slow machine, some take minutes.
+    timeout: 300_000,
     color: FORCE_COLOR === '1',
     ...(grep && { grep }),
   })

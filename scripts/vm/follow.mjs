@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // The host's side of a running guest: carries its output, waits for its status, ends it in time.
-import { setTimeout as delay } from 'node:timers/promises'
 import { untilMark } from './port.mjs'
 import { FIRST_PORT_FD } from './qemu.mjs'
 
@@ -19,13 +18,13 @@ const REBOOT_MS = 10_000
 
 /**
  * @param {import('node:child_process').ChildProcess} qemu
- * @param {{ stdout?: NodeJS.WritableStream, stderr?: NodeJS.WritableStream, timeoutSeconds?: number }} options
+ * @param {Pick<import('./guest.mjs').GuestOptions, 'stdout' | 'stderr' | 'timeoutSeconds' | 'timeoutOf'>} options
  * @param {string} end the word of the mark at the end of the output
  * @returns {Promise<{ ending: Ending, status: number }>}
  */
 export async function follow(
   qemu,
-  { stdout = process.stdout, stderr = process.stderr, timeoutSeconds = 600 },
+  { stdout = process.stdout, stderr = process.stderr, timeoutSeconds = 600, timeoutOf = 'all' },
   end,
 ) {
   const [out, err, control] = /** @type {[Port, Port, Port]} */ (qemu.stdio.slice(FIRST_PORT_FD))
@@ -37,10 +36,12 @@ export async function follow(
   })
   const status = firstLine(control).then(Number)
   const drained = Promise.all([untilMark(out, stdout, end), untilMark(err, stderr, end), status])
-  const limit = new AbortController()
-  const late = delay(timeoutSeconds * 1000, 'timed out', { signal: limit.signal }).catch(() => 'timed out')
+  /** @type {NodeJS.Timeout | undefined} */
+  let timer
+  const late = new Promise(resolve => (timer = setTimeout(resolve, timeoutSeconds * 1000, 'timed out')))
+  if (timeoutOf === 'silence') for (const port of [out, err]) port.on('data', () => timer?.refresh())
   const ending = /** @type {Ending} */ (await Promise.race([drained.then(() => 'exited'), gone, late]))
-  limit.abort()
+  clearTimeout(timer)
   if (ending in FAREWELL) await sayFarewell(qemu, gone, control, FAREWELL[ending])
   return { ending, status: ending === 'exited' ? await status : STATUS[ending] }
 }

@@ -24,7 +24,8 @@ import { PORTS, qemuArguments } from './qemu.mjs'
  * @property {number} [pfs] 1
  * @property {'remapping' | 'no-remapping' | 'none'} [iommu]
  * @property {string[]} [writable] directories of the host that the guest may write, at the same paths
- * @property {number} [timeoutSeconds]
+ * @property {number} [timeoutSeconds] 600
+ * @property {'all' | 'silence'} [timeoutOf] what may take so long: all of it, or the time between two pieces of output
  * @property {NodeJS.WritableStream} [stdout]
  * @property {NodeJS.WritableStream} [stderr]
  *

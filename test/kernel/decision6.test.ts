@@ -57,9 +57,7 @@ async function oneRound(seam: Seam, round: number): Promise<number> {
   return early
 }
 
-describe('a reader that never pauses', function () {
-  this.timeout(180_000)
-
+describe('a reader that never pauses', () => {
   it(`loses no byte in ${rounds} rounds of PRE_COPY and STOP_COPY by the numbers of the arcs`, async () => {
     await using mtty = await createMtty()
     await using seam = await openSeam(mtty.uuid)

@@ -23,8 +23,7 @@ function writeScript(text: string): string {
   return `sh ${path}`
 }
 
-describe('the run on real functions', function () {
-  this.timeout(300_000)
+describe('the run on real functions', () => {
   let bottle: Bottle
   let names: [string, string]
   before(async () => {

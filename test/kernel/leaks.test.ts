@@ -52,9 +52,7 @@ async function leavesNothing(rounds: number, round: () => Promise<void>): Promis
   assert.ok(growth < allowedGrowth, `${growth} bytes`)
 }
 
-describe('saving and loading', function () {
-  this.timeout(180_000)
-
+describe('saving and loading', () => {
   it('200 times on open devices leaves no fd, thread, session or memory', async () => {
     await using pair = await openPair()
     let [from, to] = [pair.source, pair.destination]

@@ -17,8 +17,7 @@ const seed = 20_261_156
 const seedOf = (kind: number): number => seed + Math.imul(kind, 0x9e37_79b1)
 const howMany = 50
 
-describe('a migration that goes wrong ends with the driver as with mocks, and never has two owners:', function () {
-  this.timeout(120_000)
+describe('a migration that goes wrong ends with the driver as with mocks, and never has two owners:', () => {
   let bottle: Bottle
   let from: Opened
   let to: Opened
