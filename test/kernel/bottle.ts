@@ -66,6 +66,7 @@ export async function openBottle(options: BottleOptions = {}): Promise<Bottle> {
       return { pds: Number(pds), mkeys: Number(mkeys) }
     },
     async [Symbol.asyncDispose]() {
+      for (const bottled of functions) await bottled.takeBackFaults()
       for (const { address } of functions) await unbind(address)
       await unload()
     },
@@ -97,6 +98,7 @@ export async function openBottledPair(
     source,
     destination,
     async [Symbol.asyncDispose]() {
+      for (const bottled of bottle.functions) await bottled.takeBackFaults()
       await source.close()
       await destination.close()
       await bottle[Symbol.asyncDispose]()

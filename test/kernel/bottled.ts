@@ -184,6 +184,12 @@ export class BottledFunction {
     for (const address of [this.address, this.pf]) await setKnob(address, 'held', '0')
   }
 
+  /** Takes back every fault, and lets go of what is held: nothing waits for a test that has failed. */
+  async takeBackFaults(): Promise<void> {
+    for (const address of [this.address, this.pf]) await setKnob(address, 'faults', '\n')
+    await this.release()
+  }
+
   async commands(): Promise<Command[]> {
     return linesOf(await this.#read('commands')).map(line => {
       const [name = '', ...rest] = line.split(' ')
