@@ -36,6 +36,8 @@ export interface Bottle extends AsyncDisposable {
   readonly functions: readonly BottledFunction[]
   /** Takes the physical functions away from their virtual ones, as their driver does when it goes; or gives them back. */
   attach(isAttached: boolean): Promise<void>
+  /** Of all functions: before devices are closed, which would wait for what is held. */
+  takeBackFaults(): Promise<void>
   /** What the driver has of the firmware. */
   objects(): Promise<{ readonly pds: number; readonly mkeys: number }>
 }
@@ -56,6 +58,9 @@ export async function openBottle(options: BottleOptions = {}): Promise<Bottle> {
     await bottled.set(knobs)
     await bind(bottled.address)
   }
+  const takeBackFaults = async (): Promise<void> => {
+    for (const bottled of functions) await bottled.takeBackFaults()
+  }
   return {
     functions,
     async attach(isAttached) {
@@ -65,8 +70,9 @@ export async function openBottle(options: BottleOptions = {}): Promise<Bottle> {
       const [pds, mkeys] = (await readFile(join(debugfs, 'objects'), 'utf8')).split(' ')
       return { pds: Number(pds), mkeys: Number(mkeys) }
     },
+    takeBackFaults,
     async [Symbol.asyncDispose]() {
-      for (const bottled of functions) await bottled.takeBackFaults()
+      await takeBackFaults()
       for (const { address } of functions) await unbind(address)
       await unload()
     },
@@ -98,7 +104,7 @@ export async function openBottledPair(
     source,
     destination,
     async [Symbol.asyncDispose]() {
-      for (const bottled of bottle.functions) await bottled.takeBackFaults()
+      await bottle.takeBackFaults()
       await source.close()
       await destination.close()
       await bottle[Symbol.asyncDispose]()

@@ -40,6 +40,7 @@ export async function openBottledSet(
     sources,
     destinations,
     async [Symbol.asyncDispose]() {
+      await bottle.takeBackFaults()
       for (const device of [...sources, ...destinations]) await device.close()
       await bottle[Symbol.asyncDispose]()
     },
